@@ -1,0 +1,234 @@
+package crdt
+
+import (
+	"encoding/binary"
+	"hash/crc32"
+	"math"
+)
+
+// DecodePackage reads the package that b is, whole: nothing of it is given before all of it was found right.
+// Values borrow b, or the buffer that the Compressor filled. A nil Compressor fails on compressed bodies
+// with ErrUnsupported.
+func DecodePackage(b []byte, z Compressor, l Limits) (*Package, error) {
+	r, p, sites, err := openPackage(b, l)
+	if err != nil {
+		return nil, err
+	}
+	used := make([]bool, len(sites))
+	markHeaderSites(p, sites, used)
+	body := r.openBody(z)
+	if r.err != nil {
+		return nil, r.err
+	}
+	d := decoder{reader: reader{b: body, section: "row counts", limits: r.limits}, p: p, sites: sites, used: used}
+	d.rows()
+	if d.err != nil {
+		return nil, d.err
+	}
+	return p, nil
+}
+
+// PackageHeader reads all of a package but its rows, so that a duplicate is known before its body is decoded.
+// It does judge the checksum of the whole.
+func PackageHeader(b []byte, l Limits) (*Package, error) {
+	_, p, _, err := openPackage(b, l)
+	return p, err
+}
+
+// openPackage judges what can be judged without reading the rest, then reads the header. The order is by what the
+// answer means: another format may have no checksum where ours is, and damage must not be taken for anything else.
+func openPackage(b []byte, l Limits) (*reader, *Package, []Site, error) {
+	r := &reader{b: b, section: "envelope", limits: l.within()}
+	declared := 0
+	switch n := min(len(b), len(magic)); {
+	case string(b[:n]) != magic[:n]:
+		r.fail(ErrCorrupt, "does not begin with %s", magic)
+	case len(b) < lengthOffset:
+		r.fail(ErrTruncated, "%d bytes", len(b))
+	case b[len(magic)] != formatVersion:
+		r.off = len(magic)
+		r.fail(ErrUnsupported, "format version %d, this program reads %d", b[len(magic)], formatVersion)
+	case len(b) < flagsOffset:
+		r.fail(ErrTruncated, "%d bytes", len(b))
+	default:
+		r.off = lengthOffset
+		declared = int(min(binary.LittleEndian.Uint32(b[lengthOffset:]), math.MaxInt32))
+	}
+	switch {
+	case r.err != nil:
+	case declared > r.limits.Package:
+		r.fail(ErrLimit, "%d bytes, at most %d", declared, r.limits.Package)
+	case declared > len(b):
+		r.fail(ErrTruncated, "%d bytes of %d", len(b), declared)
+	case declared < len(b) || declared < flagsOffset+checksumSize:
+		r.fail(ErrCorrupt, "%d bytes where the package says %d", len(b), declared)
+	default:
+		end := len(b) - checksumSize
+		if want, got := binary.LittleEndian.Uint32(b[end:]), crc32.Checksum(b[:end], castagnoli); want != got {
+			r.off = end
+			r.fail(ErrCorrupt, "checksum %08x, of these bytes %08x", want, got)
+		}
+		r.b, r.off = b[:end], flagsOffset
+	}
+	if r.err != nil {
+		return nil, nil, nil, r.err
+	}
+	p, sites := r.header()
+	if r.err != nil {
+		return nil, nil, nil, r.err
+	}
+	return r, p, sites, nil
+}
+
+func (r *reader) header() (*Package, []Site) {
+	p := &Package{}
+	r.section = "header"
+	flags := byte(0)
+	if b := r.take(1); b != nil {
+		flags = b[0]
+	}
+	if flags&^knownFlags != 0 {
+		r.off--
+		r.fail(ErrUnsupported, "flags %#02x, this program knows %#02x", flags, knownFlags)
+	}
+	p.Starts, p.Ends = flags&flagStarts != 0, flags&flagEnds != 0
+	p.Bulk, p.LocalOnly = flags&flagBulk != 0, flags&flagLocalOnly != 0
+	copy(p.Sender[:], r.take(16))
+	p.Scope = r.uint64()
+	p.Sent = Time(r.uint64())
+	since, length, part := r.uvarint(), r.uvarint(), r.uvarint()
+	p.Since, p.Until, p.Part = int64(since), int64(since+length), int(part)
+	if since > math.MaxInt64 || length > math.MaxInt64-since || part > math.MaxInt32 || p.Sent < 0 {
+		r.fail(ErrCorrupt, "interval, part or time out of range")
+	}
+
+	r.section = "sites"
+	sites := make([]Site, r.count("sites", r.limits.Sites, 16))
+	for i := range sites {
+		copy(sites[i][:], r.take(16))
+		if i > 0 && sites[i-1].Compare(sites[i]) >= 0 {
+			r.fail(ErrCorrupt, "site %d not in order", i)
+		}
+	}
+	site := func() Site {
+		i := r.uvarint()
+		if i >= uint64(len(sites)) {
+			r.fail(ErrCorrupt, "site %d of %d", i, len(sites))
+			return Site{}
+		}
+		return sites[i]
+	}
+
+	r.section = "covers"
+	if n := r.count("covers", r.limits.Covers, 19); n > 0 {
+		p.Covers = make([]Cover, n)
+	}
+	for i := range p.Covers {
+		c := &p.Covers[i]
+		c.Site = site()
+		from, more := r.uvarint(), r.uvarint()
+		copy(c.Prev[:], r.take(8))
+		copy(c.ID[:], r.take(8))
+		c.From, c.To = Version(from), Version(from+more)
+		if r.err != nil {
+			return p, sites
+		}
+		if more > uint64(MaxVersion) {
+			r.fail(ErrCorrupt, "cover of %d versions", more)
+		} else if err := validateCover(p.Covers, i); err != nil {
+			r.fail(ErrCorrupt, "%v", err)
+		}
+	}
+
+	r.section = "needs"
+	if n := r.count("needs", r.limits.Sites, 2); n > 0 {
+		p.Needs = make(VersionVector, n)
+		last := Site{}
+		for i := range n {
+			s, v := site(), Version(r.uvarint())
+			if v < 1 || v > MaxVersion || i > 0 && last.Compare(s) >= 0 {
+				r.fail(ErrCorrupt, "need %d has no version or is not in order", i)
+			}
+			if r.err != nil {
+				return p, sites
+			}
+			p.Needs[s], last = v, s
+		}
+	}
+	r.tables(p)
+	return p, sites
+}
+
+func (r *reader) tables(p *Package) {
+	r.section = "tables"
+	if n := r.count("tables", r.limits.Tables, 3); n > 0 {
+		p.Tables = make([]Table, n)
+	}
+	seen := map[string]bool{}
+	for i := range p.Tables {
+		t := &p.Tables[i]
+		t.Name = r.name()
+		t.Key = r.names("key columns")
+		t.Columns = r.names("columns")
+		if r.err != nil {
+			return
+		}
+		if seen[t.Name] {
+			r.fail(ErrCorrupt, "table %q twice", t.Name)
+		} else if err := t.validate(&r.limits); err != nil {
+			r.fail(ErrCorrupt, "table %q: %v", t.Name, err)
+		}
+		seen[t.Name] = true
+	}
+}
+
+func (r *reader) names(what string) []string {
+	n := r.count(what, r.limits.Columns, 1)
+	if n == 0 {
+		return nil
+	}
+	names := make([]string, n)
+	for i := range names {
+		names[i] = r.name()
+	}
+	return names
+}
+
+// openBody gives the uncompressed body.
+func (r *reader) openBody(z Compressor) []byte {
+	r.section = "body"
+	encoding := byte(bodyPlain)
+	if b := r.take(1); b != nil {
+		encoding = b[0]
+	}
+	plain := r.uvarint()
+	if plain > uint64(r.limits.Body) {
+		r.fail(ErrLimit, "%d bytes uncompressed, at most %d", plain, r.limits.Body)
+	}
+	rest := r.take(uint64(len(r.b) - r.off))
+	switch {
+	case r.err != nil:
+		return nil
+	case encoding == bodyPlain:
+		if uint64(len(rest)) != plain {
+			r.fail(ErrCorrupt, "%d bytes where %d are declared", len(rest), plain)
+		}
+		return rest
+	case encoding != bodyZstd:
+		r.fail(ErrUnsupported, "compression %d", encoding)
+		return nil
+	case z == nil:
+		r.fail(ErrUnsupported, "compressed, and no decompressor given")
+		return nil
+	case !pays(int(plain), len(rest)):
+		r.fail(ErrCorrupt, "compression of %d bytes to %d does not pay", plain, len(rest))
+		return nil
+	}
+	body, err := z.Decompress(nil, rest, int(plain))
+	if err != nil {
+		r.fail(ErrCorrupt, "%v", err)
+	} else if uint64(len(body)) != plain {
+		r.fail(ErrCorrupt, "%d bytes where %d are declared", len(body), plain)
+	}
+	return body
+}

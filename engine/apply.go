@@ -1,0 +1,437 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/tributary-db/tributary/crdt"
+)
+
+// Mode says when a package may be applied.
+type Mode int
+
+const (
+	ModeCausal   Mode = iota // when everything its writers had seen is here; until then it waits
+	ModeOrdered              // like causal, but a gap is an error instead of a wait
+	ModeEventual             // at once: the end is the same, but effects may be seen before their causes
+)
+
+// ApplyOptions adjusts one Apply.
+type ApplyOptions struct {
+	Mode     Mode
+	Stream   string // name of the inbound stream, for its bookkeeping
+	InUpdate bool   // called inside a statement of the host, which is the transaction: see EndUpdate
+}
+
+// ApplyState says what became of a package.
+type ApplyState int
+
+const (
+	StateApplied   ApplyState = iota + 1
+	StateDuplicate            // everything in it was here already; nothing was touched
+	StatePending              // it waits in tributary_pending
+)
+
+func (s ApplyState) String() string {
+	return [...]string{"unknown", "applied", "duplicate", "waiting"}[s]
+}
+
+// ApplyResult counts what an Apply did. Rows counts the rows of the package, Changed those that the tables show
+// differently now; Parked rows wait for a table or column, Quarantined ones for a constraint. Released is the number of
+// waiting packages that could be applied after it.
+type ApplyResult struct {
+	State                              ApplyState
+	Rows, Changed, Parked, Quarantined int
+	Released                           int
+	Sender                             crdt.Site
+	Reason                             string // why it waits
+}
+
+// Apply merges one package, binary or JSON, in one durable transaction together with what that made ready. A package
+// that cannot be decoded changes nothing; one that comes too early is kept; one that has been applied is dropped
+// without touching a row.
+func (e *Engine) Apply(ctx context.Context, body []byte, o ApplyOptions) (ApplyResult, error) {
+	pkg, err := decode(body, e.opt.Compressor)
+	if err != nil {
+		return ApplyResult{}, wrap("apply", err)
+	}
+	r := ApplyResult{Sender: pkg.Sender, Rows: len(pkg.Rows)}
+	if err := e.load(ctx); err != nil {
+		return r, wrap("apply", err)
+	}
+	if e.conn.ReadOnly() {
+		return r, wrap("apply", ErrReadOnly)
+	}
+	if dup, err := e.duplicate(pkg); err != nil || dup {
+		r.State = StateDuplicate
+		return r, wrap("apply", err)
+	}
+	err = e.foreignKeysOff(o.InUpdate, func() error {
+		return e.durable(o.InUpdate, func() error {
+			if err := e.load(ctx); err != nil {
+				return err
+			}
+			if err := e.verifyIdentity(); err != nil {
+				return err
+			}
+			a := &applier{e: e, o: o, r: &r}
+			return a.receive(pkg, body)
+		})
+	})
+	if err := e.done(err); err != nil {
+		if e.conn.InTransaction() {
+			return r, &PartialError{wrap("apply", err)}
+		}
+		return r, wrap("apply", err)
+	}
+	return r, nil
+}
+
+// decode reads a package in either form.
+func decode(body []byte, z crdt.Compressor) (*crdt.Package, error) {
+	for _, c := range body {
+		switch c {
+		case ' ', '\t', '\r', '\n':
+			continue
+		case '{':
+			p := new(crdt.Package)
+			return p, p.UnmarshalJSON(body)
+		}
+		break
+	}
+	return crdt.DecodePackage(body, z, crdt.DefaultLimits())
+}
+
+// Inspect decodes a package without applying it.
+func Inspect(body []byte, z crdt.Compressor) (*crdt.Package, error) {
+	p, err := decode(body, z)
+	return p, wrap("inspect", err)
+}
+
+// applier is the state of one Apply.
+type applier struct {
+	e       *Engine
+	o       ApplyOptions
+	r       *ApplyResult
+	pos     int64
+	touched *touched
+	newest  crdt.Time
+	// replaying says that parked changes are merged, of which some columns were merged before.
+	replaying bool
+}
+
+// duplicate reports whether everything that the package covers has been applied.
+func (e *Engine) duplicate(p *crdt.Package) (bool, error) {
+	cursor, err := e.peerCursor(p.Sender)
+	if err != nil || cursor >= p.Until {
+		return cursor >= p.Until && p.Scope == 0 && !p.LocalOnly, err
+	}
+	if !p.Ends || len(p.Covers) == 0 {
+		return false, nil
+	}
+	have, err := e.applied()
+	if err != nil {
+		return false, err
+	}
+	for _, c := range p.Covers {
+		if !have.HasRange(crdt.Range{Site: c.Site, From: c.From, To: c.To}) {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+// applied is everything applied here, also beyond gaps.
+func (e *Engine) applied() (set crdt.VersionSet, err error) {
+	v, err := e.vector()
+	if err != nil {
+		return set, err
+	}
+	for s, n := range v {
+		set.Add(crdt.Range{Site: s, From: 1, To: n})
+	}
+	return set, e.each("SELECT site, lo, hi FROM tributary_ahead", 3, func(r []crdt.Value) error {
+		set.Add(crdt.Range{Site: e.siteOf(r[0].Int()), From: crdt.Version(r[1].Int()), To: crdt.Version(r[2].Int())})
+		return nil
+	})
+}
+
+// peerCursor is the position up to which a sender's feed has been applied.
+func (e *Engine) peerCursor(s crdt.Site) (int64, error) {
+	ord, ok := e.ords[s]
+	if !ok {
+		return 0, nil
+	}
+	v, err := e.one("SELECT cursor FROM tributary_peer WHERE site = ?1", crdt.Int(ord))
+	return v.Int(), err
+}
+
+// receive decides what becomes of a package.
+func (a *applier) receive(p *crdt.Package, body []byte) error {
+	if dup, err := a.e.duplicate(p); err != nil || dup {
+		a.r.State = StateDuplicate
+		return err
+	}
+	if err := a.e.meetPeer(p); err != nil {
+		return err
+	}
+	if _, err := a.e.fold(); err != nil {
+		return err
+	}
+	var err error
+	if a.pos, err = a.e.pos(); err != nil {
+		return err
+	}
+	a.touched = newTouched()
+	why, err := a.whyWait(p)
+	if err != nil {
+		return err
+	}
+	switch {
+	case why == "" && p.Starts && p.Ends, why != reasonFuture && a.o.Mode == ModeEventual:
+		a.r.State = StateApplied
+		if err := a.set(p); err != nil {
+			return err
+		}
+	case why != "" && a.o.Mode == ModeOrdered:
+		return fmt.Errorf("%w: %s", ErrGap, why)
+	default:
+		a.r.State, a.r.Reason = StatePending, why
+		if why == "" {
+			a.r.Reason = "the rest of its set"
+		}
+		if err := a.wait(p, body, a.r.Reason); err != nil {
+			return err
+		}
+	}
+	if err := a.drain(p); err != nil {
+		return err
+	}
+	return a.finish()
+}
+
+// reasonFuture marks packages whose stamps are too far ahead of this clock.
+const reasonFuture = "its clock is ahead of ours"
+
+// whyWait says what a package has to wait for, "" for nothing but the rest of its set.
+func (a *applier) whyWait(p *crdt.Package) (string, error) {
+	limit := crdt.TimeOf(a.e.opt.Now().Add(a.e.opt.MaxSkew).UnixMilli())
+	if newest(p) > limit {
+		return reasonFuture, nil
+	}
+	cursor, err := a.e.peerCursor(p.Sender)
+	if err != nil || cursor >= p.Since && cursor > 0 {
+		return "", err
+	}
+	v, err := a.e.vector()
+	if err != nil {
+		return "", err
+	}
+	for _, s := range p.Needs.Sites() {
+		if v[s] < p.Needs[s] {
+			return fmt.Sprintf("version %d of site %s (here: %d)", p.Needs[s], s, v[s]), nil
+		}
+	}
+	return "", nil
+}
+
+// newest is the greatest stamp in a package.
+func newest(p *crdt.Package) (t crdt.Time) {
+	for i := range p.Rows {
+		r := &p.Rows[i]
+		t = max(t, r.Deleter.Time)
+		for j := range r.Lives {
+			t = max(t, r.Lives[j].Newest().Time)
+		}
+	}
+	return t
+}
+
+// meetPeer compares what a package says of sites with what is known here, before anything is folded.
+func (e *Engine) meetPeer(p *crdt.Package) error {
+	for _, c := range p.Covers {
+		for _, at := range []struct {
+			v  crdt.Version
+			id crdt.ChainID
+		}{{c.From - 1, c.Prev}, {c.To, c.ID}} {
+			have, err := e.chainID(c.Site, at.v)
+			if err != nil {
+				return err
+			}
+			if !have.IsZero() && !at.id.IsZero() && have != at.id {
+				if c.Site == e.site { // somebody else went on under our name: go on under another
+					if _, err := e.remint(); err != nil {
+						return err
+					}
+				}
+				return fmt.Errorf("%w: version %d of site %s; a copy of that database was written under the same identity: clone it again from a good replica", ErrEquivocation, at.v, c.Site)
+			}
+		}
+		if c.Site != e.site {
+			continue
+		}
+		own, err := e.ownVersion()
+		if err != nil {
+			return err
+		}
+		if c.To > own { // the peer knows more of us than we do: this file was restored from a backup
+			if _, err := e.remint(); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// set applies one whole set, or a part in eventual mode.
+func (a *applier) set(p *crdt.Package) error {
+	if err := a.rows(p); err != nil {
+		return err
+	}
+	return a.covered(p)
+}
+
+// covered records what the receiver may count as applied after a package.
+func (a *applier) covered(p *crdt.Package) error {
+	a.newest = max(a.newest, newest(p))
+	if !p.Ends {
+		return nil
+	}
+	e := a.e
+	a.pos++
+	have, err := e.vector()
+	if err != nil {
+		return err
+	}
+	for _, c := range p.Covers {
+		ord, err := e.ordinal(c.Site)
+		if err != nil {
+			return err
+		}
+		if c.To <= have[c.Site] {
+			continue
+		}
+		if c.From > have[c.Site]+1 {
+			if err := e.run("INSERT INTO tributary_ahead(site, lo, hi) VALUES (?1, ?2, ?3) ON CONFLICT (site, lo) DO UPDATE SET hi = max(hi, excluded.hi)",
+				crdt.Int(ord), crdt.Int(int64(c.From)), crdt.Int(int64(c.To))); err != nil {
+				return err
+			}
+			continue
+		}
+		if err := a.advance(ord, c.To, c.ID, newest(p)); err != nil {
+			return err
+		}
+	}
+	if p.Scope == 0 && !p.LocalOnly {
+		return e.heard(p)
+	}
+	return nil
+}
+
+// advance moves the vector of a site on, over what was applied ahead of a gap too.
+func (a *applier) advance(ord int64, to crdt.Version, id crdt.ChainID, t crdt.Time) error {
+	for {
+		hi, err := a.e.one("SELECT max(hi) FROM tributary_ahead WHERE site = ?1 AND lo <= ?2", crdt.Int(ord), crdt.Int(int64(to)+1))
+		if err != nil {
+			return err
+		}
+		if hi.Int() <= int64(to) {
+			break
+		}
+		to, id = crdt.Version(hi.Int()), crdt.ChainID{}
+	}
+	if err := a.e.run("DELETE FROM tributary_ahead WHERE site = ?1 AND lo <= ?2", crdt.Int(ord), crdt.Int(int64(to))); err != nil {
+		return err
+	}
+	return a.e.run("INSERT INTO tributary_changeset(site, version, pos, time, id) VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (site, version) DO NOTHING",
+		crdt.Int(ord), crdt.Int(int64(to)), crdt.Int(a.pos), crdt.Int(int64(t)), crdt.Blob(id[:]))
+}
+
+// heard notes how far a sender's feed has been applied, and what the sender had applied itself.
+func (e *Engine) heard(p *crdt.Package) error {
+	ord, err := e.ordinal(p.Sender)
+	if err != nil {
+		return err
+	}
+	ack := p.Needs.Clone()
+	if ack == nil {
+		ack = crdt.VersionVector{}
+	}
+	for _, c := range p.Covers {
+		ack[c.Site] = max(ack[c.Site], c.To)
+	}
+	text, err := ack.MarshalJSON()
+	if err != nil {
+		return err
+	}
+	return e.run("INSERT INTO tributary_peer(site, cursor, ack, retired, error) VALUES (?1, ?2, ?3, 0, '') ON CONFLICT (site) DO UPDATE SET cursor = max(cursor, excluded.cursor), ack = excluded.ack, error = ''",
+		crdt.Int(ord), crdt.Int(p.Until), crdt.Text(text))
+}
+
+// finish stores positions and the clock, and settles constraints.
+func (a *applier) finish() error {
+	e := a.e
+	if err := a.replay(); err != nil {
+		return err
+	}
+	if err := e.setMeta("pos", crdt.Int(a.pos)); err != nil {
+		return err
+	}
+	last, err := e.lastTime()
+	if err != nil {
+		return err
+	}
+	if a.newest > last {
+		if err := e.setMeta("clock", crdt.Int(int64(a.newest))); err != nil {
+			return err
+		}
+	}
+	before, err := e.one("SELECT count(*) FROM tributary_hidden")
+	if err != nil {
+		return err
+	}
+	if err := e.settle(a.touched); err != nil {
+		return err
+	}
+	after, err := e.one("SELECT count(*) FROM tributary_hidden")
+	a.r.Quarantined += int(after.Int() - before.Int())
+	return err
+}
+
+// foreignKeysOff runs f with SQLite's own foreign key actions switched off: a cascade here would delete rows that the
+// writer of the package never saw. The engine settles references itself. https://sqlite.org/foreignkeys.html
+func (e *Engine) foreignKeysOff(inUpdate bool, f func() error) error {
+	on, err := e.one("PRAGMA foreign_keys")
+	if err != nil {
+		return err
+	}
+	if on.Int() == 0 {
+		return f()
+	}
+	if e.conn.InTransaction() { // the pragma does nothing inside a transaction
+		for _, t := range e.tables {
+			if t.schema == nil {
+				continue
+			}
+			for _, fk := range t.schema.ForeignKeys {
+				if fk.OnDelete != "NO ACTION" || fk.OnUpdate != "NO ACTION" {
+					return fmt.Errorf("%w (%s.%v): apply outside of a transaction, or set PRAGMA foreign_keys = OFF before BEGIN", ErrForeignKeys, t.name, fk.Columns)
+				}
+			}
+		}
+		if err := e.conn.Exec("PRAGMA defer_foreign_keys = ON"); err != nil {
+			return err
+		}
+		return f()
+	}
+	if err := e.conn.Exec("PRAGMA foreign_keys = OFF"); err != nil {
+		return err
+	}
+	const back = "PRAGMA foreign_keys = ON"
+	if inUpdate {
+		e.restore += "; " + back
+		return f()
+	}
+	return errors.Join(f(), e.conn.Exec(back))
+}

@@ -1,0 +1,147 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/tributary-db/tributary/crdt"
+)
+
+// CompactResult counts what a compaction removed.
+type CompactResult struct {
+	Tombstones int    `json:"tombstones"`
+	Changesets int    `json:"changesets"`
+	Blocked    string `json:"blocked"` // which member keeps the rest from going, "" for none
+}
+
+// Compact forgets what every member is known to have: tombstones, and the part of the changeset log that no cursor of
+// a stream needs. A member's acknowledgement is what it said of itself in a package that has been applied here, so all
+// that it wrote before is here too; with that rule no forgotten delete can come back. A member that stays silent keeps
+// tombstones from going until ForgetPeer retires it.
+func (e *Engine) Compact(ctx context.Context) (r CompactResult, err error) {
+	err = e.change(ctx, func() error {
+		if _, err := e.fold(); err != nil {
+			return err
+		}
+		stable, blocked, err := e.stable()
+		if err != nil {
+			return err
+		}
+		r.Blocked = blocked
+		for _, t := range e.tables {
+			if t.schema == nil || len(stable) == 0 {
+				continue
+			}
+			n, err := e.compactTable(t, stable)
+			if err != nil {
+				return fmt.Errorf("table %s: %w", t.name, err)
+			}
+			r.Tombstones += n
+		}
+		r.Changesets, err = e.compactLog()
+		return err
+	})
+	return r, wrap("compact", err)
+}
+
+// stable is what every member has applied, as far as is known: the pointwise minimum of the acknowledgements.
+func (e *Engine) stable() (v crdt.VersionVector, blocked string, err error) {
+	if v, err = e.vector(); err != nil {
+		return nil, "", err
+	}
+	acks := map[crdt.Site]crdt.VersionVector{}
+	retired := map[crdt.Site]bool{}
+	err = e.each("SELECT site, ack, retired FROM tributary_peer", 3, func(r []crdt.Value) error {
+		s := e.siteOf(r[0].Int())
+		retired[s] = r[2].Int() != 0
+		ack := crdt.VersionVector{}
+		if len(r[1].Bytes()) > 0 {
+			if err := ack.UnmarshalJSON(r[1].Bytes()); err != nil {
+				return err
+			}
+		}
+		acks[s] = ack
+		return nil
+	})
+	if err != nil {
+		return nil, "", err
+	}
+	for _, m := range e.sites[1:] {
+		if m == e.site || retired[m] || m.IsZero() {
+			continue
+		}
+		if v[m] == 0 && acks[m] == nil {
+			continue // never wrote nor spoke: not a member
+		}
+		for _, s := range v.Sites() {
+			if s == m {
+				continue // its own changes it has
+			}
+			if acks[m][s] < v[s] {
+				v[s] = acks[m][s]
+				blocked = fmt.Sprintf("site %s has acknowledged version %d of site %s", m, acks[m][s], s)
+			}
+		}
+	}
+	return v, blocked, nil
+}
+
+// compactTable removes the tombstones that all members have: the delete and every insert that it saw.
+func (e *Engine) compactTable(t *table, stable crdt.VersionVector) (n int, err error) {
+	k := len(t.schema.Key)
+	var keys [][]crdt.Value
+	err = e.each(fmt.Sprintf("SELECT %s, %s FROM %s WHERE presence IS NOT NULL", keyColumns(k, ""), clockColumns, t.sql.clock), k+clockWidth, func(r []crdt.Value) error {
+		var c clock
+		if err := e.decodeClock(r[k:], &c); err != nil {
+			return err
+		}
+		if !c.dead || !stable.Has(c.birth.Dot()) {
+			return nil
+		}
+		for _, d := range c.deleted {
+			if !stable.Has(d) {
+				return nil
+			}
+		}
+		keys = append(keys, cloneKey(r[:k]))
+		return nil
+	})
+	if err != nil || len(keys) == 0 {
+		return 0, err
+	}
+	cols := ""
+	for i := range k {
+		if i > 0 {
+			cols += ", "
+		}
+		cols += fmt.Sprintf("c%d", i)
+	}
+	return len(keys), e.runRows(keys, fmt.Sprintf("DELETE FROM %s WHERE (%s) IN (SELECT %s FROM tributary_rows)", t.sql.clock, keyColumns(k, ""), cols))
+}
+
+// compactLog removes changesets that say nothing a later one of their site does not say, for any cursor in use. The
+// newest of each site stays, and so do the boundaries that acknowledged streams stand on.
+func (e *Engine) compactLog() (int, error) {
+	low, err := e.one("SELECT min(last_acked) FROM tributary_stream WHERE kind = 'out'")
+	if err != nil || low.IsNull() || low.Int() == 0 {
+		return 0, err
+	}
+	where := " FROM tributary_changeset WHERE pos < ?1 AND site <> ?2 AND version < (SELECT max(version) FROM tributary_changeset c WHERE c.site = tributary_changeset.site AND c.pos <= ?1)"
+	n, err := e.one("SELECT count(*)"+where, low, crdt.Int(e.self))
+	if err != nil || n.Int() == 0 {
+		return 0, err
+	}
+	return int(n.Int()), e.run("DELETE"+where, low, crdt.Int(e.self))
+}
+
+// ForgetPeer retires a member: compaction no longer waits for it. Should it come back after something was forgotten,
+// it must be made anew with clone, or deleted rows that it still holds could return.
+func (e *Engine) ForgetPeer(ctx context.Context, s crdt.Site) error {
+	return wrap("forget peer", e.change(ctx, func() error {
+		ord, ok := e.ords[s]
+		if !ok || s == e.site {
+			return fmt.Errorf("tributary: %s is not another site that this database knows; status lists them", s)
+		}
+		return e.run("INSERT INTO tributary_peer(site, cursor, ack, retired, error) VALUES (?1, 0, '', 1, '') ON CONFLICT (site) DO UPDATE SET retired = 1", crdt.Int(ord))
+	}))
+}

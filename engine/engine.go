@@ -1,0 +1,227 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/tributary-db/tributary/crdt"
+)
+
+// Engine replicates one database over one connection. It is not safe for concurrent use, as its Conn is not; open one
+// Engine per connection. Several engines, in several processes, may share a database file.
+type Engine struct {
+	conn  Conn
+	opt   Options
+	stmts map[string]Stmt
+
+	ready      bool // the shadow tables exist and the fields below are loaded
+	self       int64
+	site       crdt.Site
+	sites      []crdt.Site // by ordinal
+	ords       map[crdt.Site]int64
+	tables     []*table // tracked, by name
+	byName     map[string]*table
+	byID       map[int64]*table
+	cookie     int64 // PRAGMA schema_version that tables were read at
+	checked    bool  // the identity was compared with the side file
+	prog       reporter
+	folded     crdt.Version // newest version folded in the open transaction, for the side file
+	restore    string       // pragma that gives the application its synchronous level back
+	reconciled int64        // schema cookie for which triggers are known to fit
+}
+
+// Open attaches to the database of c. It reads metadata and creates nothing: the shadow tables come with the first Track.
+func Open(ctx context.Context, c Conn, o *Options) (*Engine, error) {
+	e := &Engine{conn: c, opt: o.withDefaults(), stmts: map[string]Stmt{}}
+	e.prog = reporter{to: e.opt.Progress, now: e.opt.Now}
+	if err := e.load(ctx); err != nil && !errors.Is(err, ErrNoDatabase) {
+		e.Close()
+		return nil, err
+	}
+	return e, nil
+}
+
+// Close frees the engine's statements. The Conn stays open: it is the caller's. Closing twice is harmless.
+func (e *Engine) Close() error {
+	var err error
+	for _, s := range e.stmts {
+		err = errors.Join(err, s.Close())
+	}
+	e.stmts = map[string]Stmt{}
+	return err
+}
+
+// Site is the identity of this replica, zero before the first Track.
+func (e *Engine) Site() crdt.Site { return e.site }
+
+// load reads metadata if this connection has not yet, and again what another connection has changed since.
+func (e *Engine) load(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	cookie, err := e.one("PRAGMA schema_version")
+	if err != nil {
+		return wrap("open", err)
+	}
+	if e.ready && cookie.Int() == e.cookie {
+		return e.loadSelf()
+	}
+	n, err := e.one("SELECT count(*) FROM sqlite_schema WHERE name = 'tributary_meta' AND type = 'table'")
+	if err != nil {
+		return wrap("open", err)
+	}
+	if n.Int() == 0 {
+		e.ready = false
+		return ErrNoDatabase
+	}
+	if f, err := e.meta("format"); err != nil {
+		return err
+	} else if f.Int() > schemaFormat {
+		return fmt.Errorf("%w: format %d, this program knows %d: upgrade it", ErrFormat, f.Int(), schemaFormat)
+	}
+	if err := e.loadSites(); err != nil {
+		return err
+	}
+	if err := e.loadTables(); err != nil {
+		return err
+	}
+	e.ready, e.cookie = true, cookie.Int()
+	return e.loadSelf()
+}
+
+// loadSelf reads which site this database is, which another connection may have changed.
+func (e *Engine) loadSelf() error {
+	self, err := e.meta("self")
+	if err != nil {
+		return err
+	}
+	if self.Int() >= int64(len(e.sites)) {
+		if err := e.loadSites(); err != nil {
+			return err
+		}
+	}
+	if self.Int() >= int64(len(e.sites)) {
+		return fmt.Errorf("tributary: own site %d is not in tributary_site: run check", self.Int())
+	}
+	e.self, e.site = self.Int(), e.sites[self.Int()]
+	return nil
+}
+
+func (e *Engine) loadSites() error {
+	e.sites, e.ords = []crdt.Site{{}}, map[crdt.Site]int64{}
+	return e.each("SELECT ord, site FROM tributary_site ORDER BY ord", 2, func(r []crdt.Value) error {
+		for int64(len(e.sites)) <= r[0].Int() {
+			e.sites = append(e.sites, crdt.Site{})
+		}
+		if len(r[1].Bytes()) != len(crdt.Site{}) {
+			return fmt.Errorf("tributary: site %d is %d bytes long: run check", r[0].Int(), len(r[1].Bytes()))
+		}
+		s := crdt.Site(r[1].Bytes())
+		e.sites[r[0].Int()], e.ords[s] = s, r[0].Int()
+		return nil
+	})
+}
+
+// ordinal is the small local number of a site, given on first sight.
+func (e *Engine) ordinal(s crdt.Site) (int64, error) {
+	if o, ok := e.ords[s]; ok {
+		return o, nil
+	}
+	if err := e.loadSites(); err != nil {
+		return 0, err
+	}
+	if o, ok := e.ords[s]; ok {
+		return o, nil
+	}
+	o := int64(len(e.sites))
+	if err := e.run("INSERT INTO tributary_site(ord, site) VALUES (?1, ?2)", crdt.Int(o), crdt.Blob(s[:])); err != nil {
+		return 0, err
+	}
+	e.sites, e.ords[s] = append(e.sites, s), o
+	return o, nil
+}
+
+// siteOf is the site of an ordinal found in a clock, zero for one that does not exist (check reports it).
+func (e *Engine) siteOf(ord int64) crdt.Site {
+	if ord >= int64(len(e.sites)) {
+		if e.loadSites() != nil || ord >= int64(len(e.sites)) {
+			return crdt.Site{}
+		}
+	}
+	if ord < 0 {
+		return crdt.Site{}
+	}
+	return e.sites[ord]
+}
+
+// need is load for operations that make no sense before the first Track.
+func (e *Engine) need(ctx context.Context) error { return e.load(ctx) }
+
+// Version is this site's newest version, 0 before its first changeset.
+func (e *Engine) Version(ctx context.Context) (crdt.Version, error) {
+	v, err := e.Vector(ctx)
+	return v[e.site], err
+}
+
+// Vector is the version vector of what is folded or applied here.
+func (e *Engine) Vector(ctx context.Context) (crdt.VersionVector, error) {
+	if err := e.load(ctx); errors.Is(err, ErrNoDatabase) {
+		return crdt.VersionVector{}, nil
+	} else if err != nil {
+		return nil, err
+	}
+	return e.vector()
+}
+
+func (e *Engine) vector() (crdt.VersionVector, error) {
+	v := crdt.VersionVector{}
+	for ord := 1; ord < len(e.sites); ord++ {
+		n, err := e.one("SELECT max(version) FROM tributary_changeset WHERE site = ?1", crdt.Int(int64(ord)))
+		if err != nil {
+			return nil, err
+		}
+		if n.Int() > 0 {
+			v[e.sites[ord]] = crdt.Version(n.Int())
+		}
+	}
+	return v, nil
+}
+
+// vectorAt is the vector as it was at a feed position.
+func (e *Engine) vectorAt(pos int64) (crdt.VersionVector, error) {
+	v := crdt.VersionVector{}
+	if pos <= 0 {
+		return v, nil
+	}
+	for ord := 1; ord < len(e.sites); ord++ {
+		n, err := e.one("SELECT version FROM tributary_changeset WHERE site = ?1 AND pos <= ?2 ORDER BY version DESC LIMIT 1", crdt.Int(int64(ord)), crdt.Int(pos))
+		if err != nil {
+			return nil, err
+		}
+		if n.Int() > 0 {
+			v[e.sites[ord]] = crdt.Version(n.Int())
+		}
+	}
+	return v, nil
+}
+
+// Cursor is the newest feed position.
+func (e *Engine) Cursor(ctx context.Context) (int64, error) {
+	if err := e.load(ctx); errors.Is(err, ErrNoDatabase) {
+		return 0, nil
+	} else if err != nil {
+		return 0, err
+	}
+	return e.pos()
+}
+
+func (e *Engine) pos() (int64, error) {
+	v, err := e.meta("pos")
+	return v.Int(), err
+}
+
+func (e *Engine) lastTime() (crdt.Time, error) {
+	v, err := e.meta("clock")
+	return crdt.Time(v.Int()), err
+}

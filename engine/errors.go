@@ -1,0 +1,48 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Errors that a caller may want to tell apart; test with errors.Is. Decoding errors are package crdt's.
+var (
+	ErrNoTable       = errors.New("tributary: no such table")
+	ErrNoKey         = errors.New("tributary: the table has no primary key")
+	ErrNotTracked    = errors.New("tributary: the table is not tracked")
+	ErrNoDatabase    = errors.New("tributary: nothing is tracked in this database yet")
+	ErrInTransaction = errors.New("tributary: not inside a transaction: what a package holds could still be rolled back")
+	ErrReadOnly      = errors.New("tributary: the database is read-only")
+	ErrGap           = errors.New("tributary: a package before this one is missing")
+	ErrPendingFull   = errors.New("tributary: too many bytes are waiting in tributary_pending")
+	ErrEquivocation  = errors.New("tributary: one version was used for two contents")
+	ErrClock         = errors.New("tributary: the wall clock is behind the stamps of this database")
+	ErrFormat        = errors.New("tributary: the database was written by a newer Tributary")
+	ErrForeignKeys   = errors.New("tributary: foreign key actions would fire while a package is applied")
+)
+
+// PartialError says that a failed apply may have left writes in the surrounding transaction, which must not commit.
+type PartialError struct{ Err error }
+
+func (e *PartialError) Error() string { return e.Err.Error() + " (roll the transaction back)" }
+func (e *PartialError) Unwrap() error { return e.Err }
+
+// primary result codes: https://sqlite.org/rescode.html
+const (
+	codeBusy       = 5
+	codeReadOnly   = 8
+	codeConstraint = 19
+)
+
+// isCode reports whether err carries SQLite's primary result code c.
+func isCode(err error, c int) bool {
+	var ec ErrorCode
+	return errors.As(err, &ec) && ec.SQLiteCode()&0xff == c
+}
+
+func wrap(op string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("tributary: %s: %w", op, err)
+}

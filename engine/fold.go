@@ -1,0 +1,314 @@
+package engine
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/tributary-db/tributary/crdt"
+)
+
+// FoldResult says what a fold found: Version is 0 when nothing had changed.
+type FoldResult struct {
+	Version crdt.Version `json:"version"`
+	Rows    int          `json:"rows"`
+}
+
+// Fold turns what the triggers have captured into clocks under one new version, and commits it durably.
+// It only ever sees committed transactions, so a changeset holds whole ones.
+func (e *Engine) Fold(ctx context.Context) (FoldResult, error) {
+	var r FoldResult
+	err := e.change(ctx, func() (err error) {
+		r, err = e.fold()
+		return err
+	})
+	return r, wrap("fold", err)
+}
+
+// foldBatch is how many rows a fold or merge holds in memory at a time.
+const foldBatch = 2048
+
+// fold does the work inside a write transaction.
+func (e *Engine) fold() (FoldResult, error) {
+	var r FoldResult
+	added, err := e.reconcile()
+	if err != nil {
+		return r, err
+	}
+	if err := e.foldBases(); err != nil {
+		return r, err
+	}
+	if err := e.replayParked(); err != nil {
+		return r, err
+	}
+	any, err := e.one("SELECT EXISTS (SELECT 1 FROM tributary_feed)")
+	if err != nil || any.Int() == 0 {
+		return r, err
+	}
+	// replayParked may have left entries that say which incarnations it absorbed.
+	f, err := e.newFolder()
+	if err != nil {
+		return r, err
+	}
+	ids, err := e.list("SELECT DISTINCT tbl FROM tributary_feed ORDER BY tbl", 1)
+	if err != nil {
+		return r, err
+	}
+	for _, id := range ids {
+		t := e.byID[id[0].Int()]
+		if t == nil || t.schema == nil {
+			continue
+		}
+		if err := f.table(t, added[t.id]); err != nil {
+			return r, fmt.Errorf("table %s: %w", t.name, err)
+		}
+	}
+	if err := e.run("DELETE FROM tributary_feed"); err != nil {
+		return r, err
+	}
+	if f.rows == 0 {
+		return r, nil
+	}
+	if err := f.finish(); err != nil {
+		return r, err
+	}
+	r = FoldResult{Version: f.version, Rows: f.rows}
+	e.folded = f.version
+	return r, e.settle(f.touched)
+}
+
+// folder is the state of one fold: the version and positions that it hands out.
+type folder struct {
+	e       *Engine
+	version crdt.Version
+	pos     int64
+	floor   crdt.Time // every stamp of this fold is at least this: later than all that this site has seen
+	now     crdt.Time
+	last    crdt.Time
+	rows    int
+	total   int64
+	touched *touched
+	out     [][]crdt.Value
+}
+
+func (e *Engine) newFolder() (*folder, error) {
+	last, err := e.lastTime()
+	if err != nil {
+		return nil, err
+	}
+	now := e.opt.Now()
+	if behind := last.Millis() - now.UnixMilli(); behind > e.opt.MaxSkew.Milliseconds() {
+		return nil, fmt.Errorf("%w: it reads %s, but %s was stamped already; set the clock, or wait", ErrClock, now.UTC().Format("2006-01-02T15:04:05Z"), last)
+	}
+	v, err := e.one("SELECT max(version) FROM tributary_changeset WHERE site = ?1", crdt.Int(e.self))
+	if err != nil {
+		return nil, err
+	}
+	pos, err := e.pos()
+	if err != nil {
+		return nil, err
+	}
+	f := &folder{e: e, version: crdt.Version(v.Int() + 1), pos: pos, floor: last + 1, now: crdt.TimeOf(now.UnixMilli()), last: last, touched: newTouched()}
+	return f, nil
+}
+
+// stamp is the time of a change that was captured at the given wall clock: never later than now, so that a clock that
+// was wrong at capture and has been put right does no lasting harm, and later than all this site has seen.
+func (f *folder) stamp(at int64) crdt.Stamp {
+	t := max(min(crdt.TimeOf(at), f.now), f.floor)
+	f.last = max(f.last, t)
+	return crdt.Stamp{Time: t, Site: f.e.site, Version: f.version}
+}
+
+// captured is what the feed says of one row since the last fold.
+type captured struct {
+	key                 []crdt.Value
+	at                  int64
+	mask                crdt.ColumnSet
+	first               int64 // mask of the first entry
+	inserted, deleted   bool
+	reinserted, updated bool // an insert after a delete; an UPDATE statement
+	absorbed            bool
+	present, known      bool // in the user's table now; has a clock row
+	clock               clock
+}
+
+// maskAbsorb is written by the engine itself: an incarnation of the row was dropped because it said the same.
+const maskAbsorb = -3
+
+func (f *folder) table(t *table, added crdt.ColumnSet) error {
+	n := len(t.schema.Key)
+	width := 3 + n + 1 + clockWidth
+	var order, on []string
+	for i, k := range t.schema.Key {
+		o := fmt.Sprintf("f.k%d", i)
+		on = append(on, fmt.Sprintf("c.k%d = f.k%d", i, i))
+		if k.Collation != "" {
+			o += " COLLATE " + k.Collation
+		}
+		order = append(order, o)
+	}
+	user := strings.ReplaceAll(t.sql.onKey, "= c.k", "= f.k")
+	sql := fmt.Sprintf("SELECT f.pos, f.mask, f.at, %s, t.%s IS NOT NULL, c.pos, c.t, c.site, c.version, c.presence, c.cells FROM tributary_feed f LEFT JOIN %s c ON %s LEFT JOIN %s t ON %s WHERE f.tbl = ?1 ORDER BY %s, f.pos",
+		keyColumns(n, "f."), ident(t.schema.Key[0].Name), t.sql.clock, strings.Join(on, " AND "), ident(t.name), user, strings.Join(order, ", "))
+	// The sorter takes in all rows before the first comes out, so clocks may be written while the rest is read.
+	var cur captured
+	var curID []byte
+	err := f.e.each(sql, width, func(r []crdt.Value) error {
+		for _, k := range r[3 : 3+n] {
+			if k.IsNull() {
+				return nil // a key with NULL names no row: see README, limits
+			}
+		}
+		id := t.keyBlob(r[3 : 3+n])
+		if curID == nil || string(id) != string(curID) {
+			if curID != nil {
+				if err := f.row(t, &cur); err != nil {
+					return err
+				}
+			}
+			curID = id
+			cur = captured{first: r[1].Int(), present: r[3+n].Int() != 0, known: !r[4+n].IsNull()}
+			for _, k := range r[3 : 3+n] {
+				cur.key = append(cur.key, k.Clone())
+			}
+			if cur.known {
+				if err := f.e.decodeClock(r[4+n:], &cur.clock); err != nil {
+					return err
+				}
+			}
+		}
+		cur.at = max(cur.at, r[2].Int())
+		return cur.entry(r[1], added)
+	}, crdt.Int(t.id))
+	if err == nil && curID != nil {
+		err = f.row(t, &cur)
+	}
+	if err != nil {
+		return err
+	}
+	return f.write(t)
+}
+
+// entry takes in one feed entry of the row, in feed order.
+func (c *captured) entry(mask crdt.Value, added crdt.ColumnSet) error {
+	if mask.Kind() == crdt.KindInt && mask.Int() < 0 {
+		switch mask.Int() {
+		case maskInsert:
+			c.reinserted = c.reinserted || c.deleted
+			c.inserted = true
+		case maskDelete:
+			c.deleted = true
+		case maskAbsorb:
+			c.absorbed = true
+		}
+		return nil
+	}
+	c.updated = true
+	// The triggers that wrote this entry did not know columns added since, which may have changed too.
+	c.mask = c.mask.Union(added)
+	return addMask(&c.mask, mask)
+}
+
+// row folds what was captured of one row: a function of its clock, its entries and whether it is there now.
+func (f *folder) row(t *table, c *captured) error {
+	base := t.base.Version > 0 && !c.known
+	before := c.known && c.clock.inTable() || base && (c.first != maskInsert || !c.present)
+	w := crdt.Write{Stamp: f.stamp(c.at), Pos: f.pos + 1}
+	k := c.clock
+	if base {
+		// A row without a clock has the table's base clock.
+		k.birth = crdt.Write{Stamp: t.base, Pos: t.basePos}
+	}
+	switch {
+	case before && c.present && c.reinserted:
+		k.deleted = withDeleted(k.deleted, k.birth.Dot())
+		k.birth, k.newer = w, nil
+	case before && c.present:
+		cols := c.mask
+		if c.inserted { // REPLACE: an update of every column
+			cols = t.live()
+		}
+		cols = cols.Intersect(t.live())
+		if cols.IsEmpty() && !c.absorbed {
+			return nil
+		}
+		if !cols.IsEmpty() {
+			i := crdt.Incarnation{Birth: k.birth, Newer: k.newer}
+			i.Set(cols, w)
+			k.newer = i.Newer
+		}
+	case before:
+		k.deleted = withDeleted(k.deleted, k.birth.Dot())
+		k.birth, k.newer, k.dead = w, nil, true
+		f.touched.delete(t, c.key)
+	case c.present && (c.inserted || c.updated):
+		if base {
+			k.deleted = withDeleted(k.deleted, t.base.Dot())
+		}
+		k.siblings = k.siblings || k.hidden
+		k.birth, k.newer, k.dead, k.hidden = w, nil, false, false
+	default:
+		return nil // inserted and deleted between two folds: it leaves no trace
+	}
+	k.pos = w.Pos
+	f.pos = w.Pos
+	f.rows++
+	if !k.dead {
+		f.touched.upsert(t, c.key, c.inserted || c.mask.Len() > 0)
+	} else if k.siblings {
+		f.touched.promote(t, c.key)
+	}
+	row, err := f.e.appendClock(append(make([]crdt.Value, 0, len(c.key)+clockWidth), c.key...), &k)
+	if err != nil {
+		return err
+	}
+	f.out = append(f.out, row)
+	f.e.prog.report("folding", int64(f.rows), 0)
+	if len(f.out) >= foldBatch {
+		return f.write(t)
+	}
+	return nil
+}
+
+func (f *folder) write(t *table) error {
+	err := f.e.runRows(f.out, t.sql.upsert)
+	f.out = f.out[:0]
+	return err
+}
+
+// finish records the changeset.
+func (f *folder) finish() error {
+	if err := f.e.changeset(f.e.self, f.version, f.pos, f.last); err != nil {
+		return err
+	}
+	if err := f.e.setMeta("pos", crdt.Int(f.pos)); err != nil {
+		return err
+	}
+	return f.e.setMeta("clock", crdt.Int(int64(f.last)))
+}
+
+// changeset records a new own version with the next link of the site's hash chain. The chain holds fresh randomness, so
+// two copies of a file that both go on under one identity make different links for one version, and the first peer
+// that meets both finds out.
+func (e *Engine) changeset(ord int64, v crdt.Version, pos int64, t crdt.Time) error {
+	prev, err := e.one("SELECT id FROM tributary_changeset WHERE site = ?1 AND version = ?2", crdt.Int(ord), crdt.Int(int64(v)-1))
+	if err != nil {
+		return err
+	}
+	h := sha256.New()
+	h.Write(prev.Bytes())
+	if _, err := io.CopyN(h, e.opt.Random, 16); err != nil {
+		return err
+	}
+	return e.run("INSERT INTO tributary_changeset(site, version, pos, time, id) VALUES (?1, ?2, ?3, ?4, ?5)",
+		crdt.Int(ord), crdt.Int(int64(v)), crdt.Int(pos), crdt.Int(int64(t)), crdt.Blob(h.Sum(nil)[:8]))
+}
+
+func withDeleted(list []crdt.Dot, birth crdt.Dot) []crdt.Dot {
+	r := crdt.Row{Deleted: append([]crdt.Dot(nil), list...)}
+	r.Delete(birth)
+	return r.Deleted
+}

@@ -1,0 +1,129 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/tributary-db/tributary/crdt"
+)
+
+// park keeps changes that have no place here yet, as a package of their own: they are passed on to other replicas as
+// they are, and merged once the table or column is there.
+func (a *applier) park(p *crdt.Package, dict crdt.Table, rows []crdt.RowChange, reason string) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	a.r.Parked += len(rows)
+	a.pos++
+	out := &crdt.Package{Starts: true, Ends: true, Sender: p.Sender, Tables: []crdt.Table{dict}}
+	for _, r := range rows {
+		r.Table = 0
+		out.Rows = append(out.Rows, r)
+	}
+	body, err := out.Append(nil, a.e.opt.Compressor)
+	if err != nil {
+		return fmt.Errorf("parking %d rows: %w", len(rows), err)
+	}
+	return a.e.run("INSERT INTO tributary_unknown(pos, tbl, reason, rows, body) VALUES (?1, ?2, ?3, ?4, ?5)",
+		crdt.Int(a.pos), crdt.TextString(dict.Name), crdt.TextString(reason), crdt.Int(int64(len(rows))), crdt.Blob(body))
+}
+
+// replay merges parked changes again after a schema change or when their reason may have gone.
+func (a *applier) replay() error {
+	again, err := a.e.meta("replay")
+	if err != nil {
+		return err
+	}
+	rows, err := a.e.list("SELECT pos, tbl, reason FROM tributary_unknown ORDER BY pos", 3)
+	if err != nil {
+		return err
+	}
+	for _, r := range rows {
+		missing := string(r[2].Bytes()) == "its insert has not come"
+		if again.Int() == 0 && !missing || a.e.tracked(string(r[1].Bytes())) == nil {
+			continue
+		}
+		v, err := a.e.one("SELECT body FROM tributary_unknown WHERE pos = ?1", r[0])
+		if err != nil {
+			return err
+		}
+		p, err := crdt.DecodePackage(v.Bytes(), a.e.opt.Compressor, crdt.DefaultLimits())
+		if err != nil {
+			return fmt.Errorf("parked changes at %d: %w", r[0].Int(), err)
+		}
+		if err := a.e.run("DELETE FROM tributary_unknown WHERE pos = ?1", r[0]); err != nil {
+			return err
+		}
+		parked := a.r.Parked
+		a.replaying = true
+		if err := a.rows(p); err != nil {
+			return err
+		}
+		a.r.Parked, a.replaying = parked, false
+	}
+	if again.Int() == 0 {
+		return nil
+	}
+	return a.e.setMeta("replay", crdt.Int(0))
+}
+
+// replayParked is replay for a fold that has just noticed a new schema.
+func (e *Engine) replayParked() error {
+	again, err := e.meta("replay")
+	if err != nil || again.Int() == 0 {
+		return err
+	}
+	a := &applier{e: e, r: &ApplyResult{}, touched: newTouched()}
+	if a.pos, err = e.pos(); err != nil {
+		return err
+	}
+	if err := a.replay(); err != nil {
+		return err
+	}
+	if err := e.setMeta("pos", crdt.Int(a.pos)); err != nil {
+		return err
+	}
+	return e.settle(a.touched)
+}
+
+// ParkedInfo describes changes of one table that wait for a table or a column.
+type ParkedInfo struct {
+	Table  string `json:"table"`
+	Key    string `json:"key"` // the first row's
+	Rows   int    `json:"rows"`
+	Reason string `json:"reason"`
+	Cursor int64  `json:"cursor"`
+}
+
+// Parked lists what waits for a table or column.
+func (e *Engine) Parked(ctx context.Context) ([]ParkedInfo, error) {
+	if err := e.load(ctx); errors.Is(err, ErrNoDatabase) {
+		return nil, nil
+	} else if err != nil {
+		return nil, err
+	}
+	rows, err := e.list("SELECT pos, tbl, reason, rows, body FROM tributary_unknown ORDER BY pos", 5)
+	if err != nil {
+		return nil, err
+	}
+	var out []ParkedInfo
+	for _, r := range rows {
+		i := ParkedInfo{Cursor: r[0].Int(), Table: string(r[1].Bytes()), Reason: string(r[2].Bytes()), Rows: int(r[3].Int())}
+		if p, err := crdt.DecodePackage(r[4].Bytes(), e.opt.Compressor, crdt.DefaultLimits()); err == nil && len(p.Rows) > 0 {
+			i.Key = keyText(p.Rows[0].Key)
+		}
+		out = append(out, i)
+	}
+	return out, nil
+}
+
+// keyText shows a key to people.
+func keyText(key []crdt.Value) string {
+	parts := make([]string, len(key))
+	for i, v := range key {
+		parts[i] = v.String()
+	}
+	return strings.Join(parts, ", ")
+}

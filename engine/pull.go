@@ -1,0 +1,306 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+
+	"github.com/tributary-db/tributary/crdt"
+)
+
+// Format is the form of a package.
+type Format int
+
+const (
+	FormatBinary Format = iota // compact, see crdt/FORMAT.md
+	FormatJSON                 // lossless, for carriers that cannot take binary
+)
+
+// PullOptions says what a pull hands out.
+type PullOptions struct {
+	Since     int64       // cursor; 0: from the beginning
+	Exclude   []crdt.Site // changes of these sites are left out but counted as delivered: their owner has them
+	LocalOnly bool        // only changes written here
+	MaxBytes  int         // packages are cut at about this size, before compression; 0: 262144
+	Format    Format
+	Tables    []string // nil: all
+}
+
+// Pulled is one package. The caller owns Package. Cursor is where to go on once it has been delivered.
+type Pulled struct {
+	Package []byte
+	Cursor  int64
+	Rows    int
+	Part    int  // within its set, from 0
+	Last    bool // the set ends here: what was pulled up to now is one consistent state
+}
+
+// Pull yields what changed after a cursor, oldest first, each row once and in its newest state. It folds first where
+// the database can be written. The packages of one call form one consistent state, which a receiver applies at once.
+//
+// The database must not be inside a transaction: what it hands out could still be rolled back. While the sequence is
+// being read, the connection holds a read snapshot; it ends with the loop.
+func (e *Engine) Pull(ctx context.Context, o PullOptions) iter.Seq2[Pulled, error] {
+	return func(yield func(Pulled, error) bool) {
+		p, err := e.startPull(ctx, o)
+		if err != nil {
+			yield(Pulled{}, wrap("pull", err))
+			return
+		}
+		if p == nil {
+			return
+		}
+		defer p.close()
+		for {
+			part, err := p.next(ctx)
+			if err != nil {
+				yield(Pulled{}, wrap("pull", err))
+				return
+			}
+			if !yield(part, nil) || part.Last {
+				return
+			}
+		}
+	}
+}
+
+// pull is a running Pull.
+type pull struct {
+	e       *Engine
+	o       PullOptions
+	pin     Stmt // keeps the read snapshot while packages are built
+	until   int64
+	since   int64 // where the set begins; cursor moves on from there
+	cursor  int64
+	part    int
+	starts  bool
+	bulk    bool
+	rows    int64
+	needs   crdt.VersionVector
+	covers  []crdt.Cover
+	exclude map[crdt.Site]bool
+	sources []*source
+	arena   arena
+}
+
+func (e *Engine) startPull(ctx context.Context, o PullOptions) (*pull, error) {
+	if err := e.load(ctx); errors.Is(err, ErrNoDatabase) {
+		return nil, nil
+	} else if err != nil {
+		return nil, err
+	}
+	if o.MaxBytes <= 0 {
+		o.MaxBytes = defaultMaxBytes
+	}
+	pin, err := e.snapshot(ctx)
+	if err != nil || pin == nil {
+		return nil, err
+	}
+	p := &pull{e: e, o: o, pin: pin, cursor: o.Since, exclude: map[crdt.Site]bool{}}
+	for _, s := range o.Exclude {
+		p.exclude[s] = true
+	}
+	if err := p.interval(); err != nil || p.cursor >= p.until {
+		p.close()
+		return nil, err
+	}
+	if err := p.open(); err != nil {
+		p.close()
+		return nil, err
+	}
+	return p, nil
+}
+
+// snapshot folds if anything waits to be folded, and returns a statement that holds a read snapshot in which nothing
+// does: values newer than their clocks must not go out. nil: a read-only database in which something does.
+func (e *Engine) snapshot(ctx context.Context) (Stmt, error) {
+	if e.conn.InTransaction() {
+		return nil, ErrInTransaction
+	}
+	pin, err := e.conn.Prepare("SELECT value FROM tributary_meta WHERE key = 'pos'")
+	if err != nil {
+		return nil, err
+	}
+	hold := func() error {
+		if err := pin.Query(); err != nil {
+			return err
+		}
+		var row [1]crdt.Value
+		_, err := pin.Next(row[:])
+		return err
+	}
+	clean, err := e.clean(hold)
+	if err == nil && !clean {
+		pin.Reset()
+		if e.conn.ReadOnly() {
+			pin.Close()
+			return nil, nil
+		}
+		err = e.change(ctx, func() error {
+			if _, err := e.fold(); err != nil {
+				return err
+			}
+			if err := e.setMeta("unsynced", crdt.Int(0)); err != nil {
+				return err
+			}
+			return hold() // before the commit, so that no other writer comes between
+		})
+	}
+	if err != nil {
+		pin.Close()
+		return nil, err
+	}
+	return pin, nil
+}
+
+// clean takes the snapshot and reports whether there is nothing to fold or sync in it.
+func (e *Engine) clean(hold func() error) (bool, error) {
+	if err := hold(); err != nil {
+		return false, err
+	}
+	if err := e.load(context.Background()); err != nil {
+		return false, err
+	}
+	if e.conn.ReadOnly() {
+		v, err := e.one("SELECT EXISTS (SELECT 1 FROM tributary_feed)")
+		return v.Int() == 0, err
+	}
+	if !e.checked || e.reconciled != e.cookie {
+		return false, nil
+	}
+	for _, t := range e.tables {
+		if t.base.Version > 0 && t.basePos == 0 {
+			return false, nil
+		}
+	}
+	v, err := e.one("SELECT EXISTS (SELECT 1 FROM tributary_feed) OR EXISTS (SELECT 1 FROM tributary_meta WHERE key = 'unsynced' AND value <> 0)")
+	return v.Int() == 0, err
+}
+
+func (p *pull) close() {
+	for _, s := range p.sources {
+		s.close()
+	}
+	p.pin.Close()
+}
+
+// interval computes what the set covers and what a receiver must have.
+func (p *pull) interval() (err error) {
+	if p.until, err = p.e.pos(); err != nil {
+		return err
+	}
+	if p.cursor > p.until || p.cursor < 0 {
+		p.cursor = 0 // a cursor of a life before this file was restored: begin again, duplicates are dropped
+	}
+	p.since = p.cursor
+	if p.needs, err = p.e.vectorAt(p.cursor); err != nil {
+		return err
+	}
+	now, err := p.e.vector()
+	if err != nil {
+		return err
+	}
+	p.starts = p.cursor == 0
+	if !p.starts {
+		v, err := p.e.one("SELECT EXISTS (SELECT 1 FROM tributary_changeset WHERE pos = ?1)", crdt.Int(p.cursor))
+		if err != nil {
+			return err
+		}
+		p.starts = v.Int() != 0
+	}
+	for _, s := range now.Sites() {
+		if now[s] == p.needs[s] {
+			continue
+		}
+		if p.o.LocalOnly && s != p.e.site {
+			p.needs[s] = now[s] // what the local changes were made upon
+			continue
+		}
+		c := crdt.Cover{Site: s, From: p.needs[s] + 1, To: now[s]}
+		if c.Prev, err = p.e.chainID(s, p.needs[s]); err != nil {
+			return err
+		}
+		if c.ID, err = p.e.chainID(s, now[s]); err != nil {
+			return err
+		}
+		p.covers = append(p.covers, c)
+	}
+	return nil
+}
+
+// chainID is the hash chain's link at a version, zero where it is not known.
+func (e *Engine) chainID(s crdt.Site, v crdt.Version) (id crdt.ChainID, err error) {
+	ord, ok := e.ords[s]
+	if !ok || v == 0 {
+		return id, nil
+	}
+	b, err := e.one("SELECT id FROM tributary_changeset WHERE site = ?1 AND version = ?2", crdt.Int(ord), crdt.Int(int64(v)))
+	copy(id[:], b.Bytes())
+	return id, err
+}
+
+// next builds one package.
+func (p *pull) next(ctx context.Context) (Pulled, error) {
+	b := newBuilder(p)
+	p.arena = arena{}
+	for b.bytes < p.o.MaxBytes || b.cursor == p.cursor {
+		if err := ctx.Err(); err != nil {
+			return Pulled{}, err
+		}
+		s := p.first()
+		if s == nil {
+			return p.finish(b, true)
+		}
+		at := s.pos
+		if at > b.cursor && b.bytes >= p.o.MaxBytes {
+			break
+		}
+		for ; s != nil && s.pos == at; s = p.first() { // a base chunk shares one position
+			if err := s.emit(p, b); err != nil {
+				return Pulled{}, err
+			}
+			if err := s.step(); err != nil {
+				return Pulled{}, err
+			}
+		}
+		b.cursor = at
+	}
+	return p.finish(b, p.first() == nil)
+}
+
+// first is the source with the smallest position, nil when all have ended.
+func (p *pull) first() (out *source) {
+	for _, s := range p.sources {
+		if !s.done && (out == nil || s.pos < out.pos) {
+			out = s
+		}
+	}
+	return out
+}
+
+func (p *pull) finish(b *builder, last bool) (Pulled, error) {
+	pkg := b.build()
+	pkg.Starts, pkg.Ends, pkg.Bulk, pkg.LocalOnly = p.starts, last, p.bulk, p.o.LocalOnly
+	pkg.Sender, pkg.Since, pkg.Until, pkg.Part = p.e.site, p.cursor, b.cursor, p.part
+	pkg.Sent = crdt.TimeOf(p.e.opt.Now().UnixMilli())
+	pkg.Needs, pkg.Scope = p.needs, scope(p.o)
+	if last {
+		pkg.Until, pkg.Covers = p.until, p.covers
+	}
+	out := Pulled{Cursor: pkg.Until, Rows: len(pkg.Rows), Part: p.part, Last: last}
+	var err error
+	if p.o.Format == FormatJSON {
+		out.Package, err = pkg.MarshalJSON()
+	} else {
+		out.Package, err = pkg.Append(nil, p.e.opt.Compressor)
+	}
+	if err != nil {
+		return out, fmt.Errorf("building a package of %d rows: %w", len(pkg.Rows), err)
+	}
+	p.rows += int64(out.Rows)
+	p.e.prog.report("sending", p.rows, 0)
+	p.cursor, p.starts = pkg.Until, false
+	p.part++
+	return out, nil
+}

@@ -1,0 +1,207 @@
+package engine
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"strings"
+
+	"github.com/tributary-db/tributary/crdt"
+	"github.com/tributary-db/tributary/engine/internal/sqltext"
+)
+
+func ident(name string) string { return sqltext.Ident(name) }
+
+// fingerprint changes whenever the capture triggers would.
+func fingerprint(s *tableSchema) string {
+	h := sha256.New()
+	fmt.Fprintf(h, "%q %v %v %v\n", s.Name, s.Key, s.Columns, s.Generated)
+	for _, u := range s.Unique {
+		fmt.Fprintf(h, "%q\n", u)
+	}
+	return fmt.Sprintf("%x", h.Sum(nil)[:12])
+}
+
+// reconcile notices schema changes that were made since the triggers were: tables renamed, dropped or built anew,
+// columns added, dropped or renamed, unique indexes. It returns for each changed table the columns that the triggers
+// did not know, in which every captured update may have written.
+func (e *Engine) reconcile() (map[int64]crdt.ColumnSet, error) {
+	if e.reconciled == e.cookie {
+		return nil, nil
+	}
+	added := map[int64]crdt.ColumnSet{}
+	changed := false
+	for _, t := range append([]*table(nil), e.tables...) {
+		did, err := e.reconcileTable(t, added)
+		if err != nil {
+			return nil, fmt.Errorf("table %s: %w", t.name, err)
+		}
+		changed = changed || did
+	}
+	if changed {
+		if err := e.reload(); err != nil {
+			return nil, err
+		}
+		if err := e.setMeta("replay", crdt.Int(1)); err != nil {
+			return nil, err
+		}
+	}
+	e.reconciled = e.cookie
+	return added, nil
+}
+
+func (e *Engine) reconcileTable(t *table, added map[int64]crdt.ColumnSet) (changed bool, err error) {
+	host, err := e.one("SELECT tbl_name FROM sqlite_schema WHERE type = 'trigger' AND name = ?1", crdt.TextString(triggerNames(t.id)[0]))
+	if err != nil {
+		return false, err
+	}
+	switch on := string(host.Bytes()); {
+	case t.schema == nil && host.IsNull():
+		return true, e.untrack(t) // dropped, and its triggers with it
+	case t.schema == nil:
+		if t.schema, err = readTable(e.conn, on); err != nil {
+			return false, err
+		}
+		t.name = on // ALTER TABLE … RENAME TO took the triggers along
+		if err := e.run("UPDATE tributary_table SET name = ?2 WHERE id = ?1", crdt.Int(t.id), crdt.TextString(on)); err != nil {
+			return false, err
+		}
+	case host.IsNull() || !strings.EqualFold(on, t.name):
+		return true, e.rebuilt(t)
+	}
+	if fingerprint(t.schema) == t.seen {
+		return false, nil
+	}
+	if len(t.schema.Key) != e.clockKeys(t) {
+		return true, e.rebuilt(t)
+	}
+	set, err := e.reconcileColumns(t)
+	if err != nil {
+		return false, err
+	}
+	added[t.id] = set
+	return true, e.makeTriggers(t)
+}
+
+// clockKeys is the number of key columns that the clock table has.
+func (e *Engine) clockKeys(t *table) int {
+	n, _ := e.one(fmt.Sprintf("SELECT count(*) FROM pragma_table_info('%s') WHERE name GLOB 'k[0-9]*'", clockTable(t.id)))
+	return int(n.Int())
+}
+
+// reconcileColumns brings the stored columns in line with the schema and returns the ordinals that are new.
+// A rename keeps its ordinal: SQLite has rewritten the column's name inside our trigger, which tells it from a column
+// dropped and another one added.
+func (e *Engine) reconcileColumns(t *table) (added crdt.ColumnSet, err error) {
+	names := map[string]bool{}
+	for _, c := range t.schema.Columns {
+		names[sqltext.FoldName(c.Name)] = true
+	}
+	sql, err := e.one("SELECT sql FROM sqlite_schema WHERE type = 'trigger' AND name = ?1", crdt.TextString(triggerNames(t.id)[1]))
+	if err != nil {
+		return added, err
+	}
+	now := triggerColumns(string(sql.Bytes()))
+	for ord, was := range t.columns {
+		if was == "" || names[sqltext.FoldName(was)] && !renamedAway(now, ord, was) {
+			continue
+		}
+		name := crdt.Null()
+		t.columns[ord] = ""
+		if is, ok := now[ord]; ok && names[sqltext.FoldName(is)] {
+			t.columns[ord], name = is, crdt.TextString(is)
+		}
+		if err := e.run("UPDATE tributary_column SET name = ?3 WHERE tbl = ?1 AND ord = ?2", crdt.Int(t.id), crdt.Int(int64(ord)), name); err != nil {
+			return added, err
+		}
+	}
+	for _, c := range t.schema.Columns {
+		if t.ordinal(c.Name) >= 0 {
+			continue
+		}
+		added.Add(len(t.columns))
+		if err := e.run("INSERT INTO tributary_column(tbl, ord, name) VALUES (?1, ?2, ?3)", crdt.Int(t.id), crdt.Int(int64(len(t.columns))), crdt.TextString(c.Name)); err != nil {
+			return added, err
+		}
+		t.columns = append(t.columns, c.Name)
+	}
+	return added, nil
+}
+
+// renamedAway says that the trigger now calls the column of this ordinal something else, though a column of the old
+// name exists again.
+func renamedAway(now map[int]string, ord int, was string) bool {
+	is, ok := now[ord]
+	return ok && !sqltext.EqualName(is, was)
+}
+
+// rebuilt takes over a table that was made anew under its old name (create, copy, drop, rename), which leaves no
+// triggers: writes since then were not captured. What cannot be known is stamped as early as causality allows, so that
+// it wins against all this site has seen and loses against later writes of others.
+func (e *Engine) rebuilt(t *table) error {
+	if len(t.schema.Key) != e.clockKeys(t) {
+		name := t.name
+		if err := e.untrack(t); err != nil {
+			return err
+		}
+		_, err := e.track(name)
+		return err
+	}
+	if _, err := e.reconcileColumns(t); err != nil {
+		return err
+	}
+	if err := e.makeTriggers(t); err != nil {
+		return err
+	}
+	t.sql = newTableSQL(t)
+	n := len(t.schema.Key)
+	var user []string
+	for _, k := range t.schema.Key {
+		user = append(user, "t."+ident(k.Name))
+	}
+	into := fmt.Sprintf("INSERT INTO tributary_feed(tbl, mask, at, %s) ", keyColumns(n, ""))
+	for _, sql := range []string{
+		into + fmt.Sprintf("SELECT ?1, CASE WHEN c.pos IS NULL THEN %d ELSE %s END, 0, %s FROM %s t LEFT JOIN %s c ON %s", maskInsert, fullMask(len(t.columns)), strings.Join(user, ", "), ident(t.name), t.sql.clock, t.sql.onKey),
+		into + fmt.Sprintf("SELECT ?1, %d, 0, %s FROM %s c LEFT JOIN %s t ON %s WHERE t.%s IS NULL", maskDelete, keyColumns(n, "c."), t.sql.clock, ident(t.name), t.sql.onKey, ident(t.schema.Key[0].Name)),
+	} {
+		if err := e.run(sql, crdt.Int(t.id)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fullMask is the SQL literal of a mask with all n columns.
+func fullMask(n int) string {
+	if n <= maskBits {
+		return fmt.Sprint(int64(1)<<n - 1)
+	}
+	var words []string
+	for ; n > 0; n -= maskBits {
+		words = append(words, fmt.Sprint(int64(1)<<min(n, maskBits)-1))
+	}
+	return "'" + strings.Join(words, ",") + "'"
+}
+
+// addMask adds the columns of a captured mask: an integer of bits, or for wide tables integers of maskBits bits each,
+// joined by commas.
+func addMask(s *crdt.ColumnSet, mask crdt.Value) error {
+	word := func(w, at int64) {
+		for i := range maskBits {
+			if w&(1<<i) != 0 {
+				s.Add(int(at) + i)
+			}
+		}
+	}
+	if mask.Kind() == crdt.KindInt {
+		word(mask.Int(), 0)
+		return nil
+	}
+	for i, part := range strings.Split(string(mask.Bytes()), ",") {
+		var w int64
+		if _, err := fmt.Sscan(part, &w); err != nil {
+			return fmt.Errorf("tributary: mask %q in the feed: run check", mask.Bytes())
+		}
+		word(w, int64(i)*maskBits)
+	}
+	return nil
+}

@@ -1,0 +1,377 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/tributary-db/tributary/crdt"
+	"github.com/tributary-db/tributary/engine/internal/sqltext"
+)
+
+// Constraints are a view of the merged state. A row that is alive but cannot be shown is set aside whole in
+// tributary_hidden and shown again when its reason goes. Which row gives way depends on the merged state alone, so all
+// replicas agree: of two rows with one unique value the one inserted first stays, and a row whose parent is not shown
+// is not shown. Setting aside is not a change: nothing new is sent.
+
+// touched collects which rows a fold or apply has written in tables that take part in constraints.
+type touched struct {
+	tables map[int64]*touchedTable
+}
+
+type touchedTable struct {
+	upserts, deletes [][]crdt.Value
+	promote          [][]crdt.Value // keys whose shown incarnation died while others are set aside
+	any              bool
+}
+
+func newTouched() *touched { return &touched{tables: map[int64]*touchedTable{}} }
+
+func (d *touched) table(t *table) *touchedTable {
+	w := d.tables[t.id]
+	if w == nil {
+		w = &touchedTable{}
+		d.tables[t.id] = w
+	}
+	w.any = true
+	return w
+}
+
+// upsert notes a row that was inserted or updated. Keys are kept only where a foreign key may ask for them.
+func (d *touched) upsert(t *table, key []crdt.Value, changed bool) {
+	w := d.table(t)
+	if changed && t.enforced() > 0 {
+		w.upserts = append(w.upserts, cloneKey(key))
+	}
+}
+
+func (d *touched) delete(t *table, key []crdt.Value) {
+	w := d.table(t)
+	if t.parent {
+		w.deletes = append(w.deletes, cloneKey(key))
+	}
+}
+
+func (d *touched) promote(t *table, key []crdt.Value) {
+	w := d.table(t)
+	w.promote = append(w.promote, cloneKey(key))
+}
+
+// enforced counts the foreign keys that merging upholds.
+func (t *table) enforced() (n int) {
+	for i := range t.schema.ForeignKeys {
+		if t.obeys(&t.schema.ForeignKeys[i]) {
+			n++
+		}
+	}
+	return n
+}
+
+// obeys says whether merging upholds a foreign key of the table.
+func (t *table) obeys(fk *fkSchema) bool {
+	return !strings.Contains(t.loose, fmt.Sprintf(",%d,", fk.ID)) && len(fk.Columns) == len(fk.ParentColumns)
+}
+
+// settle makes the user's tables show the rows that the constraints allow, no more and no fewer.
+func (e *Engine) settle(d *touched) error {
+	if len(d.tables) == 0 {
+		return nil
+	}
+	if err := e.promoteAll(d); err != nil {
+		return err
+	}
+	for range 1000 { // each round hides or shows at least one row; a legal database needs a few
+		n, err := e.hideOrphans(d)
+		if err != nil {
+			return err
+		}
+		m, err := e.retryHidden(d)
+		if err != nil {
+			return err
+		}
+		if n+m == 0 {
+			return nil
+		}
+	}
+	return errors.New("tributary: constraints do not settle: run check")
+}
+
+// promoteAll shows the next incarnation of rows whose shown one was deleted here.
+func (e *Engine) promoteAll(d *touched) error {
+	for _, id := range d.ids() {
+		t := e.byID[id]
+		for _, key := range d.tables[id].promote {
+			c, known, err := e.clockOf(t, key)
+			if err != nil {
+				return err
+			}
+			if !known || !c.dead {
+				continue
+			}
+			s, err := e.loadRow(t, key, c, false)
+			if err != nil {
+				return err
+			}
+			if len(s.row.Lives) == 0 {
+				continue
+			}
+			pos, err := e.pos()
+			if err != nil {
+				return err
+			}
+			place := func(n *clock) { n.pos = c.pos }
+			if err := e.quietly(t, func() error { return e.storeRow(s, place, d) }); err != nil {
+				return err
+			}
+			if err := e.setMeta("pos", crdt.Int(max(pos, c.pos))); err != nil {
+				return err
+			}
+		}
+		d.tables[id].promote = nil
+	}
+	return nil
+}
+
+func (d *touched) ids() []int64 {
+	var out []int64
+	for id := range d.tables {
+		out = append(out, id)
+	}
+	slices.Sort(out)
+	return out
+}
+
+// clockOf reads one clock.
+func (e *Engine) clockOf(t *table, key []crdt.Value) (c clock, known bool, err error) {
+	e.conn.SetRows(&Rows{Data: [][]crdt.Value{key}})
+	defer e.conn.SetRows(nil)
+	err = e.each(t.sql.lookup, 1+clockWidth, func(r []crdt.Value) error {
+		if r[1].IsNull() {
+			return nil
+		}
+		known = true
+		return e.decodeClock(r[1:], &c)
+	})
+	if !known && t.base.Version > 0 {
+		c = clock{pos: t.basePos, birth: crdt.Write{Stamp: t.base, Pos: t.basePos}}
+	}
+	return c, known, err
+}
+
+// orphanSQL selects rows of the child, as t, whose foreign key has no row in the parent.
+// A foreign key with a NULL in it refers to nothing. https://sqlite.org/foreignkeys.html#fk_composite
+func orphanSQL(child *table, parent *tableSchema, fk fkSchema, what, from string) string {
+	var on, set []string
+	for i, c := range fk.Columns {
+		on = append(on, fmt.Sprintf("p.%s = t.%s", ident(fk.ParentColumns[i]), ident(c)))
+		set = append(set, fmt.Sprintf("t.%s IS NOT NULL", ident(c)))
+	}
+	if from == "" {
+		from = ident(child.schema.Name) + " t"
+	}
+	return fmt.Sprintf("%s FROM %s WHERE %s AND NOT EXISTS (SELECT 1 FROM %s p WHERE %s)", what, from, strings.Join(set, " AND "), ident(parent.Name), strings.Join(on, " AND "))
+}
+
+// hideOrphans sets aside rows whose parents are gone: rows just written, and children of rows just removed.
+func (e *Engine) hideOrphans(d *touched) (hiddenRows int, err error) {
+	for _, id := range d.ids() {
+		t, w := e.byID[id], d.tables[id]
+		if t == nil || t.schema == nil {
+			continue
+		}
+		ups, dels := w.upserts, w.deletes
+		w.upserts, w.deletes = nil, nil
+		for i := range t.schema.ForeignKeys {
+			n, err := e.hideOrphansOf(t, &t.schema.ForeignKeys[i], ups, d)
+			if err != nil {
+				return 0, err
+			}
+			hiddenRows += n
+		}
+		if len(dels) == 0 {
+			continue
+		}
+		for _, child := range e.tables {
+			if child.schema == nil {
+				continue
+			}
+			for i := range child.schema.ForeignKeys {
+				fk := &child.schema.ForeignKeys[i]
+				if !sqltext.EqualName(fk.Parent, t.name) {
+					continue
+				}
+				n, err := e.hideOrphansOf(child, fk, nil, d)
+				if err != nil {
+					return 0, err
+				}
+				hiddenRows += n
+			}
+		}
+	}
+	return hiddenRows, nil
+}
+
+// hideOrphansOf sets aside the orphans of one foreign key among the rows with the given keys, nil for all rows.
+func (e *Engine) hideOrphansOf(t *table, fk *fkSchema, keys [][]crdt.Value, d *touched) (int, error) {
+	if !t.obeys(fk) || keys != nil && len(keys) == 0 {
+		return 0, nil
+	}
+	parent, err := readTable(e.conn, fk.Parent)
+	if err != nil {
+		return 0, nil // no such parent: SQLite itself could not enforce it either
+	}
+	n := len(t.schema.Key)
+	var names []string
+	for _, k := range t.schema.Key {
+		names = append(names, "t."+ident(k.Name))
+	}
+	from := ""
+	if keys != nil {
+		from = strings.TrimPrefix(t.sql.present, "SELECT r.rowid FROM ")
+		from = strings.Replace(from, " ON ", " ON ", 1)
+		e.conn.SetRows(&Rows{Data: keys})
+		defer e.conn.SetRows(nil)
+	}
+	orphans, err := e.list(orphanSQL(t, parent, *fk, "SELECT "+strings.Join(names, ", "), from), n)
+	if err != nil {
+		return 0, err
+	}
+	for _, key := range orphans {
+		if err := e.hide(t, key, reasonForeign, fmt.Sprintf("no row in %s for (%s)", fk.Parent, strings.Join(fk.Columns, ", ")), d); err != nil {
+			return 0, err
+		}
+	}
+	return len(orphans), nil
+}
+
+// hide takes a shown row out of the user's table and keeps it whole.
+func (e *Engine) hide(t *table, key []crdt.Value, reason, detail string, d *touched) error {
+	c, known, err := e.clockOf(t, key)
+	if err != nil {
+		return err
+	}
+	if !known && t.base.Version == 0 {
+		return fmt.Errorf("tributary: %s %s has no clock: run check", t.name, keyText(key))
+	}
+	h := &hidden{t: t, key: cloneKey(key), inc: c.incarnation(), reason: reason, detail: detail}
+	if err := e.loadValues(h); err != nil {
+		return err
+	}
+	if err := e.putHidden(h); err != nil {
+		return err
+	}
+	c.hidden = true
+	if err := e.putClock(t, key, &c); err != nil {
+		return err
+	}
+	d.delete(t, key)
+	return e.quietly(t, func() error { return e.runRows([][]crdt.Value{key}, t.sql.remove) })
+}
+
+func byBirth(a, b *hidden) int {
+	x, y := a.inc.Birth.Stamp, b.inc.Birth.Stamp
+	if c := x.Compare(y); c != 0 {
+		return c
+	}
+	return compareKeys(a.key, b.key)
+}
+
+// retryHidden shows what was set aside and fits now.
+func (e *Engine) retryHidden(d *touched) (shown int, err error) {
+	any, err := e.one("SELECT EXISTS (SELECT 1 FROM tributary_hidden WHERE reason <> '" + reasonKey + "')")
+	if err != nil || any.Int() == 0 {
+		return 0, err
+	}
+	for _, t := range e.tables {
+		if t.schema == nil || !d.concerns(e, t) {
+			continue
+		}
+		list, err := e.hiddenIn(t)
+		if err != nil {
+			return 0, err
+		}
+		slices.SortFunc(list, byBirth)
+		for _, h := range list {
+			if h.reason == reasonKey {
+				continue
+			}
+			ok, err := e.tryShow(h, d)
+			if err != nil {
+				return 0, err
+			}
+			if ok {
+				shown++
+			}
+		}
+	}
+	return shown, nil
+}
+
+// concerns says whether what was touched can have freed a row of t.
+func (d *touched) concerns(e *Engine, t *table) bool {
+	if w := d.tables[t.id]; w != nil && w.any {
+		return true
+	}
+	for _, fk := range t.schema.ForeignKeys {
+		if p := e.tracked(fk.Parent); p != nil && d.tables[p.id] != nil && d.tables[p.id].any {
+			return true
+		}
+	}
+	return false
+}
+
+// tryShow shows a row that was set aside, if its parents are there and no row with an older claim holds its values.
+func (e *Engine) tryShow(h *hidden, d *touched) (bool, error) {
+	c, known, err := e.clockOf(h.t, h.key)
+	if err != nil || !known || !c.hidden || c.birth.Dot() != h.inc.Birth.Dot() {
+		return false, err
+	}
+	for i := range h.t.schema.ForeignKeys {
+		fk := &h.t.schema.ForeignKeys[i]
+		if !h.t.obeys(fk) {
+			continue
+		}
+		ok, err := e.parentShown(h, fk)
+		if err != nil || !ok {
+			return false, err
+		}
+	}
+	was := *h
+	if err := e.quietly(h.t, func() error { return e.show(h, d) }); err != nil {
+		return false, err
+	}
+	return h.reason == "" && was.reason != "", nil
+}
+
+// parentShown says whether the row that h refers to is shown, or is h itself.
+func (e *Engine) parentShown(h *hidden, fk *fkSchema) (bool, error) {
+	var on []string
+	var args []crdt.Value
+	self := sqltext.EqualName(fk.Parent, h.t.name)
+	for i, c := range fk.Columns {
+		v := h.column(c)
+		if v.IsNull() {
+			return true, nil
+		}
+		self = self && v.Compare(h.column(fk.ParentColumns[i])) == 0
+		args = append(args, v)
+		on = append(on, fmt.Sprintf("%s = ?%d", ident(fk.ParentColumns[i]), i+1))
+	}
+	if self {
+		return true, nil
+	}
+	n, err := e.one(fmt.Sprintf("SELECT EXISTS (SELECT 1 FROM %s WHERE %s)", ident(fk.Parent), strings.Join(on, " AND ")), args...)
+	return n.Int() != 0, err
+}
+
+// column is the value of a key or other column by name, NULL if it has none.
+func (h *hidden) column(name string) crdt.Value {
+	for i, k := range h.t.schema.Key {
+		if sqltext.EqualName(k.Name, name) {
+			return h.key[i]
+		}
+	}
+	v, _ := h.inc.Value(h.t.ordinal(name))
+	return v
+}

@@ -1,0 +1,182 @@
+package engine
+
+import (
+	"errors"
+
+	"github.com/tributary-db/tributary/crdt"
+)
+
+// slowly merges the rows that decide left: rows with several incarnations, or whose one is in quarantine.
+func (b *batch) slowly() error {
+	for _, i := range b.slow {
+		if err := b.slowRow(i); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// rowState is the full state of one row, with all values.
+type rowState struct {
+	t       *table
+	key     []crdt.Value
+	row     crdt.Row
+	clock   clock
+	known   bool
+	shown   crdt.Dot // birth of the incarnation in the user's table, zero if there is none
+	reasons map[crdt.Dot]*hidden
+}
+
+// loadRow reads the full state of a row; c is its clock.
+func (e *Engine) loadRow(t *table, key []crdt.Value, c clock, alive bool) (*rowState, error) {
+	s := &rowState{t: t, key: cloneKey(key), clock: c, reasons: map[crdt.Dot]*hidden{}}
+	s.row.Deleted = c.deleted
+	if alive && !c.hidden {
+		h := &hidden{t: t, key: s.key, inc: c.incarnation()}
+		if err := e.loadValues(h); err != nil {
+			return nil, err
+		}
+		s.shown = c.birth.Dot()
+		s.row.Lives = append(s.row.Lives, h.inc)
+	}
+	list, err := e.hiddenOf(t, key)
+	if err != nil {
+		return nil, err
+	}
+	for _, h := range list {
+		s.reasons[h.inc.Birth.Dot()] = h
+		s.row.Lives = append(s.row.Lives, h.inc)
+	}
+	// Deleted may cover what a fold has just deleted.
+	full := crdt.Row{Deleted: s.row.Deleted}
+	full.Merge(&s.row)
+	s.row = full
+	return s, nil
+}
+
+func cloneKey(key []crdt.Value) []crdt.Value {
+	out := make([]crdt.Value, len(key))
+	for i, v := range key {
+		out[i] = v.Clone()
+	}
+	return out
+}
+
+func (b *batch) slowRow(i int) error {
+	e, r := b.a.e, &b.rows[i]
+	alive := b.base[i] || b.known[i] && !b.clocks[i].dead
+	s, err := e.loadRow(b.t, r.Key, b.clocks[i], alive)
+	if err != nil {
+		return err
+	}
+	effect, err := s.row.MergeChange(r)
+	if errors.Is(err, crdt.ErrMissingBirth) {
+		return b.a.park(b.p, b.dict, b.original(i), "its insert has not come")
+	} else if err != nil {
+		return err
+	}
+	if !effect.Changed {
+		return nil
+	}
+	b.a.r.Changed++
+	if len(s.row.Lives) == 0 {
+		s.clock.birth = deleter(r, s.row.Deleted)
+	}
+	return e.quietly(b.t, func() error { return e.storeRow(s, b.a.place, b.a.touched) })
+}
+
+// storeRow writes a row's full state back: the incarnation that wins into the user's table, as far as constraints let
+// it, the others whole into tributary_hidden.
+func (e *Engine) storeRow(s *rowState, place func(*clock), touched *touched) error {
+	if err := e.absorb(s); err != nil {
+		return err
+	}
+	v := s.row.Visible()
+	for dot := range s.reasons {
+		if s.row.Life(dot) < 0 || s.row.Life(dot) == v {
+			if err := e.dropHidden(s.t, s.key, dot); err != nil {
+				return err
+			}
+		}
+	}
+	n := clock{birth: s.clock.birth, deleted: s.row.Deleted, dead: v < 0, siblings: len(s.row.Lives) > 1}
+	if v >= 0 {
+		n.birth, n.newer = s.row.Lives[v].Birth, s.row.Lives[v].Newer
+	}
+	place(&n)
+	for i := range s.row.Lives {
+		l := &s.row.Lives[i]
+		if l.Birth.Pos == posNew {
+			l.Birth.Pos = n.pos
+		}
+		for j := range l.Newer {
+			if l.Newer[j].Write.Pos == posNew {
+				l.Newer[j].Write.Pos = n.pos
+			}
+		}
+		if i == v {
+			continue
+		}
+		if err := e.putHidden(&hidden{t: s.t, key: s.key, inc: *l, reason: reasonKey, detail: "another insert of this key was written later"}); err != nil {
+			return err
+		}
+	}
+	if err := e.putClock(s.t, s.key, &n); err != nil {
+		return err
+	}
+	if s.shown != (crdt.Dot{}) {
+		if err := e.runRows([][]crdt.Value{s.key}, s.t.sql.remove); err != nil {
+			return err
+		}
+		touched.delete(s.t, s.key)
+	}
+	if v < 0 {
+		return nil
+	}
+	touched.upsert(s.t, s.key, true)
+	return e.show(&hidden{t: s.t, key: s.key, inc: s.row.Lives[v]}, touched)
+}
+
+// absorb drops incarnations that say exactly what the winning one says: two copies of one file that were tracked
+// apart. Dropping is a delete of that incarnation, and goes out with the next fold.
+func (e *Engine) absorb(s *rowState) error {
+	v := s.row.Visible()
+	if v < 0 || len(s.row.Lives) < 2 {
+		return nil
+	}
+	win := s.row.Lives[v]
+	var drop []crdt.Dot
+	for i := range s.row.Lives {
+		l := &s.row.Lives[i]
+		if i != v && sameValues(s.t, l, &win) && !(l.Birth.Site == win.Birth.Site && l.Birth.Version >= win.Birth.Version) {
+			drop = append(drop, l.Birth.Dot())
+		}
+	}
+	for _, d := range drop {
+		s.row.Delete(d)
+	}
+	if len(drop) == 0 {
+		return nil
+	}
+	args := append([]crdt.Value{crdt.Int(s.t.id)}, s.key...)
+	return e.run(feedSQL(len(s.key), maskAbsorb), args...)
+}
+
+func sameValues(t *table, a, b *crdt.Incarnation) bool {
+	same := true
+	t.live().Each(func(c int) {
+		x, _ := a.Value(c)
+		y, _ := b.Value(c)
+		same = same && x.Equal(y)
+	})
+	return same
+}
+
+// putClock writes one clock row.
+func (e *Engine) putClock(t *table, key []crdt.Value, c *clock) error {
+	row, err := e.appendClock(cloneKey(key), c)
+	if err != nil {
+		return err
+	}
+	return e.runRows([][]crdt.Value{row}, t.sql.upsert)
+}

@@ -1,0 +1,330 @@
+package engine
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/tributary-db/tributary/crdt"
+)
+
+// source yields, in order of feed position, one kind of what a pull hands out: the rows of a table that have clocks,
+// the base rows of a table chunk by chunk, or parked changes.
+type source struct {
+	e       *Engine
+	t       *table // nil: parked changes
+	base    bool
+	chunks  []chunk // of base rows, still to be read
+	cols    []int   // live ordinals, in the order of the package's dictionary
+	dict    crdt.Table
+	dictKey string
+	stmt    Stmt
+	row     []crdt.Value
+	pos     int64
+	done    bool
+}
+
+// chunk is a key range of base rows.
+type chunk struct {
+	pos         int64
+	lower, upto []crdt.Value
+}
+
+// wideJoin is the number of columns beyond which the clock, the keys and the columns do not fit one result row.
+const wideJoin = 1900
+
+// open prepares a source for every table that changed since the cursor.
+func (p *pull) open() error {
+	only := map[string]bool{}
+	for _, n := range p.o.Tables {
+		t := p.e.tracked(n)
+		if t == nil {
+			return fmt.Errorf("%w: %s", ErrNotTracked, n)
+		}
+		only[strings.ToLower(t.name)] = true
+	}
+	chunks := 0
+	for _, t := range p.e.tables {
+		if t.schema == nil || len(only) > 0 && !only[strings.ToLower(t.name)] {
+			continue
+		}
+		if p.cursor < t.basePos && !(p.o.LocalOnly && t.base.Site != p.e.site) && !p.exclude[t.base.Site] {
+			s, err := p.openBase(t)
+			if err != nil {
+				return err
+			}
+			chunks += len(s.chunks)
+			if err := p.add(s); err != nil {
+				return err
+			}
+		}
+		newest, err := p.e.one("SELECT max(pos) FROM " + t.sql.clock)
+		if err != nil {
+			return err
+		}
+		if newest.Int() <= p.cursor {
+			continue
+		}
+		s, err := p.openClock(t)
+		if err != nil {
+			return err
+		}
+		if err := p.add(s); err != nil {
+			return err
+		}
+	}
+	p.bulk = p.until-p.cursor > bulkRows || chunks > bulkRows/baseChunkRows
+	if len(only) == 0 && !p.o.LocalOnly {
+		stmt, err := p.e.conn.Prepare("SELECT pos, body FROM tributary_unknown WHERE pos > ?1 ORDER BY pos")
+		if err != nil {
+			return err
+		}
+		if err := stmt.Query(crdt.Int(p.cursor)); err != nil {
+			stmt.Close()
+			return err
+		}
+		return p.add(&source{e: p.e, stmt: stmt, row: make([]crdt.Value, 2)})
+	}
+	return nil
+}
+
+// bulkRows is about how many rows may arrive as one atomic set; a receiver applies a larger one part by part.
+const bulkRows = 100_000
+
+func (p *pull) add(s *source) error {
+	p.sources = append(p.sources, s)
+	return s.step()
+}
+
+func (p *pull) openClock(t *table) (*source, error) {
+	s := &source{e: p.e, t: t, cols: ordinals(t.live())}
+	n := len(t.schema.Key)
+	names := []string{"c." + strings.ReplaceAll(clockColumns, ", ", ", c."), keyColumns(n, "c.")}
+	for _, k := range t.schema.Key {
+		names = append(names, "t."+ident(k.Name))
+	}
+	s.row = make([]crdt.Value, clockWidth+2*n)
+	if len(s.cols) <= wideJoin {
+		for _, c := range s.cols {
+			names = append(names, "t."+ident(t.columns[c]))
+		}
+		s.row = make([]crdt.Value, len(s.row)+len(s.cols))
+	}
+	var err error
+	s.stmt, err = p.e.conn.Prepare(fmt.Sprintf("SELECT %s FROM %s c INDEXED BY %s_pos LEFT JOIN %s t ON %s WHERE c.pos > ?1 ORDER BY c.pos",
+		strings.Join(names, ", "), t.sql.clock, t.sql.clock, ident(t.name), t.sql.onKey))
+	if err != nil {
+		return nil, err
+	}
+	return s, s.stmt.Query(crdt.Int(p.cursor))
+}
+
+func (p *pull) openBase(t *table) (*source, error) {
+	s := &source{e: p.e, t: t, base: true, cols: ordinals(t.live()), row: make([]crdt.Value, len(t.schema.Key)+t.live().Len())}
+	var lower []crdt.Value
+	err := p.e.each("SELECT pos, upto FROM tributary_base WHERE tbl = ?1 ORDER BY pos", 2, func(r []crdt.Value) error {
+		c := chunk{pos: r[0].Int(), lower: lower}
+		rd := reader{b: r[1].Bytes()}
+		for len(rd.b) > 0 && !rd.bad {
+			c.upto = append(c.upto, rd.value())
+		}
+		if rd.bad {
+			return errClock
+		}
+		lower = c.upto
+		if c.pos > p.cursor {
+			s.chunks = append(s.chunks, c)
+		}
+		return nil
+	}, crdt.Int(t.id))
+	return s, err
+}
+
+// step moves to the next row; a base source goes on to its next chunk.
+func (s *source) step() error {
+	for {
+		if s.stmt != nil {
+			ok, err := s.stmt.Next(s.row)
+			if err != nil {
+				return err
+			}
+			if ok && !s.base {
+				s.pos = s.row[0].Int()
+			}
+			if ok {
+				return nil
+			}
+		}
+		if !s.base || len(s.chunks) == 0 {
+			s.done = true
+			return nil
+		}
+		if err := s.openChunk(s.chunks[0]); err != nil {
+			return err
+		}
+		s.chunks = s.chunks[1:]
+	}
+}
+
+func (s *source) openChunk(c chunk) error {
+	if s.stmt != nil {
+		s.stmt.Close()
+	}
+	var err error
+	if s.stmt, err = s.e.conn.Prepare(s.t.baseSQL(c.lower != nil, c.upto != nil)); err != nil {
+		return err
+	}
+	n := len(s.t.schema.Key)
+	args := make([]crdt.Value, 0, 2*n)
+	switch { // the parameters of the upper bound come after those of the lower, which may be unused
+	case c.upto != nil:
+		args = append(args[:n], c.upto...)
+		copy(args, c.lower)
+	case c.lower != nil:
+		args = append(args, c.lower...)
+	}
+	s.pos = c.pos
+	return s.stmt.Query(args...)
+}
+
+func (s *source) close() {
+	if s.stmt != nil {
+		s.stmt.Close()
+	}
+}
+
+// emit adds the row that the source stands on to a package.
+func (s *source) emit(p *pull, b *builder) error {
+	switch {
+	case s.t == nil:
+		return s.emitParked(b)
+	case s.base:
+		return s.emitBase(p, b)
+	}
+	return s.emitClocked(p, b)
+}
+
+// emitBase adds a whole row under the table's base clock.
+func (s *source) emitBase(p *pull, b *builder) error {
+	n := len(s.t.schema.Key)
+	i := crdt.Incarnation{Birth: crdt.Write{Stamp: s.t.base}, Has: crdt.FirstColumns(len(s.cols)), Values: p.arena.clone(s.row[n:])}
+	b.add(s, crdt.RowChange{Key: p.arena.clone(s.row[:n]), Lives: []crdt.LiveChange{{Full: true, Incarnation: i}}})
+	return nil
+}
+
+// emitClocked adds what changed of a row since the cursor.
+func (s *source) emitClocked(p *pull, b *builder) error {
+	n := len(s.t.schema.Key)
+	var c clock
+	if err := p.e.decodeClock(s.row, &c); err != nil {
+		return err
+	}
+	key := s.row[clockWidth : clockWidth+n]
+	if shown := s.row[clockWidth+n : clockWidth+2*n]; !shown[0].IsNull() {
+		key = shown // the user's own spelling, where the collation allows several
+	}
+	r := crdt.RowChange{Key: p.arena.clone(key), Deleted: c.deleted}
+	if c.dead {
+		r.Deleter = c.birth.Stamp
+		if p.wants(c.birth.Site) || len(c.deleted) == 0 {
+			b.add(s, r)
+		}
+		return nil
+	}
+	if !c.hidden {
+		i := c.incarnation()
+		values := s.row[clockWidth+2*n:]
+		if len(s.cols) > wideJoin {
+			var err error
+			if values, err = s.wideValues(r.Key); err != nil {
+				return err
+			}
+		}
+		if s.row[clockWidth+n].IsNull() {
+			return fmt.Errorf("tributary: %s %v has a clock but no row: run check", s.t.name, key)
+		}
+		if l, ok := p.life(&i, s.cols, func(j int) crdt.Value { return values[j] }); ok {
+			r.Lives = append(r.Lives, l)
+		}
+	}
+	if c.hidden || c.siblings {
+		list, err := p.e.hiddenOf(s.t, r.Key)
+		if err != nil {
+			return err
+		}
+		for _, h := range list {
+			if l, ok := p.life(&h.inc, s.cols, func(j int) crdt.Value { v, _ := h.inc.Value(s.cols[j]); return v }); ok {
+				r.Lives = append(r.Lives, l)
+			}
+		}
+		sortLives(r.Lives)
+	}
+	if len(r.Lives) > 0 || len(r.Deleted) > 0 {
+		b.add(s, r)
+	}
+	return nil
+}
+
+// life is what goes out of one incarnation: all of it if it came after the cursor, else the columns that did. The
+// package numbers columns by their place in cols.
+func (p *pull) life(i *crdt.Incarnation, cols []int, value func(int) crdt.Value) (crdt.LiveChange, bool) {
+	l := crdt.LiveChange{Full: i.Birth.Pos > p.since && p.wants(i.Birth.Site)}
+	l.Birth.Stamp = i.Birth.Stamp
+	for _, g := range i.Newer {
+		if !l.Full && (g.Write.Pos <= p.since || !p.wants(g.Write.Site)) {
+			continue
+		}
+		out := crdt.CellGroup{Write: crdt.Write{Stamp: g.Write.Stamp}}
+		for j, c := range cols {
+			if g.Columns.Has(c) {
+				out.Columns.Add(j)
+			}
+		}
+		if !out.Columns.IsEmpty() {
+			l.Newer = append(l.Newer, out)
+			l.Has = l.Has.Union(out.Columns)
+		}
+	}
+	if l.Full {
+		l.Has = crdt.FirstColumns(len(cols))
+	}
+	if l.Has.IsEmpty() && !l.Full {
+		return l, false
+	}
+	l.Values = p.arena.row(len(cols))
+	l.Has.Each(func(j int) { l.Values[j] = p.arena.value(value(j)) })
+	return l, true
+}
+
+// wants says whether a site's changes go out.
+func (p *pull) wants(s crdt.Site) bool {
+	return !p.exclude[s] && (!p.o.LocalOnly || s == p.e.site)
+}
+
+// wideValues reads the columns of one row by its key.
+func (s *source) wideValues(key []crdt.Value) ([]crdt.Value, error) {
+	var names, on []string
+	for _, c := range s.cols {
+		names = append(names, ident(s.t.columns[c]))
+	}
+	for i, k := range s.t.schema.Key {
+		on = append(on, fmt.Sprintf("%s = ?%d", ident(k.Name), i+1))
+	}
+	rows, err := s.e.list(fmt.Sprintf("SELECT %s FROM %s WHERE %s", strings.Join(names, ", "), ident(s.t.name), strings.Join(on, " AND ")), len(s.cols), key...)
+	if err != nil || len(rows) == 0 {
+		return make([]crdt.Value, len(s.cols)), err
+	}
+	return rows[0], nil
+}
+
+// emitParked passes on changes that this replica could not place.
+func (s *source) emitParked(b *builder) error {
+	body := append([]byte(nil), s.row[1].Bytes()...)
+	pkg, err := crdt.DecodePackage(body, s.e.opt.Compressor, crdt.DefaultLimits())
+	if err != nil {
+		return fmt.Errorf("tributary: parked changes at %d: %w", s.pos, err)
+	}
+	for _, r := range pkg.Rows {
+		b.addTo(pkg.Tables[r.Table], r)
+	}
+	return nil
+}

@@ -1,0 +1,133 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/tributary-db/tributary/crdt"
+)
+
+// Status is a replica at a glance. Sizes are bytes.
+type Status struct {
+	Database    string             `json:"database"`
+	Tracking    bool               `json:"tracking"`
+	Site        crdt.Site          `json:"site"`
+	Version     crdt.Version       `json:"version"`
+	Cursor      int64              `json:"cursor"`
+	Tables      []TableInfo        `json:"tables"`
+	Unfolded    int64              `json:"unfolded"`
+	Vector      crdt.VersionVector `json:"vector"`
+	Streams     []StreamInfo       `json:"streams"`
+	Pending     int64              `json:"pending"`
+	Parked      int64              `json:"parked"`
+	Quarantined int64              `json:"quarantined"`
+	FileBytes   int64              `json:"file_bytes"`
+	FreeBytes   int64              `json:"free_bytes"`
+	LastStamp   crdt.Time          `json:"-"`
+	LastTime    string             `json:"last_time"`
+}
+
+// Status reads the state of a replica; it changes nothing.
+func (e *Engine) Status(ctx context.Context) (*Status, error) {
+	s := &Status{Database: e.conn.Filename(), Tables: []TableInfo{}, Streams: []StreamInfo{}, Vector: crdt.VersionVector{}}
+	size := map[string]int64{}
+	for _, p := range []string{"page_size", "page_count", "freelist_count"} {
+		v, err := e.one("PRAGMA " + p)
+		if err != nil {
+			return nil, wrap("status", err)
+		}
+		size[p] = v.Int()
+	}
+	s.FileBytes, s.FreeBytes = size["page_size"]*size["page_count"], size["page_size"]*size["freelist_count"]
+	if err := e.load(ctx); errors.Is(err, ErrNoDatabase) {
+		return s, nil
+	} else if err != nil {
+		return nil, wrap("status", err)
+	}
+	var err error
+	s.Tracking, s.Site = true, e.site
+	if s.Tables, err = e.Tables(ctx); err != nil {
+		return nil, wrap("status", err)
+	}
+	if s.Vector, err = e.vector(); err != nil {
+		return nil, wrap("status", err)
+	}
+	s.Version = s.Vector[e.site]
+	if list, err := e.Streams(ctx); err != nil {
+		return nil, wrap("status", err)
+	} else if list != nil {
+		s.Streams = list
+	}
+	if s.LastStamp, err = e.lastTime(); err != nil {
+		return nil, wrap("status", err)
+	}
+	s.LastTime = s.LastStamp.String()
+	for _, c := range []struct {
+		to  *int64
+		sql string
+	}{
+		{&s.Cursor, "SELECT value FROM tributary_meta WHERE key = 'pos'"},
+		{&s.Unfolded, "SELECT count(*) FROM tributary_feed"},
+		{&s.Pending, "SELECT count(*) FROM tributary_waiting WHERE body IS NOT NULL"},
+		{&s.Parked, "SELECT ifnull(sum(rows), 0) FROM tributary_unknown"},
+	} {
+		v, err := e.one(c.sql)
+		if err != nil {
+			return nil, wrap("status", err)
+		}
+		*c.to = v.Int()
+	}
+	q, err := e.Quarantine(ctx)
+	s.Quarantined = int64(len(q))
+	return s, err
+}
+
+// QuarantineInfo is one row that is alive but cannot be shown.
+type QuarantineInfo struct {
+	Table   string       `json:"table"`
+	Key     []crdt.Value `json:"-"`
+	Reason  string       `json:"reason"`
+	Detail  string       `json:"detail"`
+	Columns []string     `json:"columns"`
+	Values  []crdt.Value `json:"-"`
+	Site    crdt.Site    `json:"site"`
+	Version crdt.Version `json:"version"`
+	Time    crdt.Time    `json:"time"`
+}
+
+// Quarantine lists the rows set aside, by table, key and birth. Columns and Values hold the key too.
+func (e *Engine) Quarantine(ctx context.Context) ([]QuarantineInfo, error) {
+	if err := e.load(ctx); errors.Is(err, ErrNoDatabase) {
+		return nil, nil
+	} else if err != nil {
+		return nil, err
+	}
+	list, err := e.readHidden("WHERE true")
+	if err != nil {
+		return nil, wrap("quarantine", err)
+	}
+	var out []QuarantineInfo
+	for _, h := range list {
+		i := QuarantineInfo{Table: h.t.name, Key: h.key, Reason: h.reason, Detail: h.detail,
+			Site: h.inc.Birth.Site, Version: h.inc.Birth.Version, Time: h.inc.Newest().Time}
+		for j, k := range h.t.schema.Key {
+			i.Columns, i.Values = append(i.Columns, k.Name), append(i.Values, h.key[j])
+		}
+		h.t.live().Each(func(c int) {
+			v, _ := h.inc.Value(c)
+			i.Columns, i.Values = append(i.Columns, h.t.columns[c]), append(i.Values, v)
+		})
+		out = append(out, i)
+	}
+	return out, nil
+}
+
+// vectorText shows a vector to people.
+func vectorText(v crdt.VersionVector) string {
+	b, err := v.MarshalJSON()
+	if err != nil {
+		return fmt.Sprint(v)
+	}
+	return string(b)
+}

@@ -1,0 +1,122 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// SyncOptions adjusts a Sync.
+type SyncOptions struct {
+	MaxBytes int // size of packages; 0: the default of Pull
+}
+
+// Transfer counts what went one way.
+type Transfer struct {
+	Packages    int   `json:"packages"`
+	Bytes       int64 `json:"bytes"`
+	Rows        int   `json:"rows"`    // row changes sent
+	Changed     int   `json:"changed"` // rows that they changed
+	Parked      int   `json:"parked"`
+	Quarantined int   `json:"quarantined"`
+	Waiting     int   `json:"waiting"` // packages that wait for others
+}
+
+// SyncResult counts what a Sync moved.
+type SyncResult struct {
+	AToB   Transfer `json:"a_to_b"`
+	BToA   Transfer `json:"b_to_a"`
+	Rounds int      `json:"rounds"`
+}
+
+// maxRounds bounds a sync while others go on writing: what comes later goes out with the next one.
+const maxRounds = 8
+
+// Sync makes two databases equal: each pulls what it lacks from the other, until nothing is new. Each direction is
+// applied as one consistent state in a transaction of its own; interrupted at any point, the next Sync goes on.
+func Sync(ctx context.Context, a, b *Engine, o SyncOptions) (SyncResult, error) {
+	var r SyncResult
+	for _, e := range []*Engine{a, b} {
+		if err := e.load(ctx); err != nil {
+			return r, fmt.Errorf("%w: %s", err, e.conn.Filename())
+		}
+	}
+	if a.site == b.site {
+		// Both folds notice which of the two files is the copy.
+		for _, e := range []*Engine{a, b} {
+			if _, err := e.Fold(ctx); err != nil {
+				return r, err
+			}
+		}
+		if a.site == b.site {
+			return r, fmt.Errorf("%w: both databases are site %s; make the copy with clone", ErrEquivocation, a.site)
+		}
+	}
+	for r.Rounds < maxRounds {
+		r.Rounds++
+		n, err := transfer(ctx, a, b, o, &r.AToB)
+		if err != nil {
+			return r, err
+		}
+		m, err := transfer(ctx, b, a, o, &r.BToA)
+		if err != nil {
+			return r, err
+		}
+		if n+m == 0 {
+			break
+		}
+	}
+	return r, nil
+}
+
+// transfer brings b what it lacks of a, and returns the number of packages that were news.
+func transfer(ctx context.Context, a, b *Engine, o SyncOptions, t *Transfer) (news int, err error) {
+	since, err := b.cursorOf(ctx, a)
+	if err != nil {
+		return 0, err
+	}
+	pull := PullOptions{Since: since, MaxBytes: o.MaxBytes}
+	if since > 0 { // what b wrote itself it need not hear again; at first contact a may still know of a lost life of b
+		pull.Exclude = append(pull.Exclude, b.site)
+	}
+	for p, err := range a.Pull(ctx, pull) {
+		if err != nil {
+			return news, err
+		}
+		r, err := b.Apply(ctx, p.Package, ApplyOptions{})
+		if err != nil {
+			return news, err
+		}
+		t.Packages++
+		t.Bytes += int64(len(p.Package))
+		t.Rows += r.Rows
+		t.Changed += r.Changed
+		t.Parked += r.Parked
+		t.Quarantined += r.Quarantined
+		if r.State == StatePending && p.Last {
+			t.Waiting++
+		}
+		if r.State != StateDuplicate {
+			news++
+		}
+	}
+	return news, nil
+}
+
+// cursorOf is the position in a's feed up to which this replica has applied it.
+func (e *Engine) cursorOf(ctx context.Context, a *Engine) (int64, error) {
+	if err := a.load(ctx); err != nil {
+		return 0, err
+	}
+	if a.conn.ReadOnly() || a.checked {
+		return e.peerCursor(a.site)
+	}
+	// The fold finds out whether a is a copy, before its name is used.
+	if _, err := a.Fold(ctx); err != nil && !errors.Is(err, ErrReadOnly) {
+		return 0, err
+	}
+	return e.peerCursor(a.site)
+}
+
+// PeerCursor is the position in another site's feed up to which this replica has applied it, 0 for none.
+func (e *Engine) PeerCursor(ctx context.Context, a *Engine) (int64, error) { return e.cursorOf(ctx, a) }

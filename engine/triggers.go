@@ -1,0 +1,239 @@
+package engine
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/tributary-db/tributary/engine/internal/sqltext"
+)
+
+// The triggers of a tracked table write which rows changed, and nothing else, to tributary_feed. They run in whatever
+// SQLite the writer has (3.24 or newer) with whatever settings, so they are plain SQL without extension functions.
+//
+// Masks in the feed: the changed columns of an update as bits by ordinal, or one of these.
+const (
+	maskInsert = -1
+	maskDelete = -2
+	maskTouch  = 0 // look at the row: nothing that the trigger knows has changed
+)
+
+// maskBits is the number of columns in one integer of a mask. Tables with more columns have a mask of several integers
+// as decimal text joined by ',', ordinals 0 to 59 first: SQLite's integers have 64 bits with the sign.
+const maskBits = 60
+
+// feedTime is the wall clock in Unix milliseconds, as SQL of every SQLite. It is exact: SQLite's clock is in integer
+// milliseconds, a Julian day in a double is off by 0.03 ms at most, and the half rounds. https://sqlite.org/lang_datefunc.html
+const feedTime = "CAST(julianday('now') * 86400000.0 - 210866759999999.5 AS INTEGER)"
+
+// notApplying holds back the triggers while the engine writes what came from elsewhere.
+const notApplying = "(SELECT applying FROM tributary_state) = 0"
+
+// triggerNames are all the triggers that a tracked table can have; some tables need fewer.
+func triggerNames(id int64) []string {
+	kinds := []string{"insert", "update", "rekey", "delete", "evict_insert", "evict_update"}
+	for i, k := range kinds {
+		kinds[i] = triggerName(id, k)
+	}
+	return kinds
+}
+
+func triggerName(id int64, kind string) string { return fmt.Sprintf("tributary_%d_%s", id, kind) }
+
+// triggerSQL returns the CREATE TRIGGER statements of a table. ordinal numbers its columns for the mask (-1: not known,
+// left out); columns is the number of ordinals in use, dropped ones included.
+//
+// No two of them fire for one change in an order that matters, since SQLite does not define that order.
+func triggerSQL(t *tableSchema, id int64, ordinal func(column string) int, columns int) []string {
+	g := triggerText{t: t, id: id}
+	out := []string{
+		g.trigger("insert", "AFTER INSERT", g.keyNotNull("NEW"), g.logValues(fmt.Sprint(maskInsert), "NEW")),
+		g.trigger("update", "AFTER UPDATE", g.keySame()+g.keyNotNull("NEW"), g.logValues(g.mask(ordinal, columns), "NEW")),
+		g.trigger("delete", "AFTER DELETE", g.keyNotNull("OLD"), g.logValues(fmt.Sprint(maskDelete), "OLD")),
+		g.trigger("rekey", "AFTER UPDATE OF "+g.keyAssigned(), " AND "+g.keyChanged(), g.logRekey(maskDelete, "OLD")+g.logRekey(maskInsert, "NEW")),
+	}
+	return append(out, g.evictions()...)
+}
+
+// triggerText generates the triggers of one table.
+type triggerText struct {
+	t  *tableSchema
+	id int64
+}
+
+func (g triggerText) trigger(kind, event, condition, body string) string {
+	return fmt.Sprintf("CREATE TRIGGER %s %s ON %s WHEN %s%s BEGIN%s END", triggerName(g.id, kind), event, sqltext.Ident(g.t.Name), notApplying, condition, body)
+}
+
+// into is the start of the statement that appends to the feed.
+func (g triggerText) into() string {
+	return fmt.Sprintf(" INSERT INTO tributary_feed(tbl, mask, at, %s)", keyColumns(len(g.t.Key), ""))
+}
+
+func (g triggerText) logValues(mask, row string) string {
+	return fmt.Sprintf("%s VALUES (%d, %s, %s, %s);", g.into(), g.id, mask, feedTime, g.key(row))
+}
+
+// logRekey logs one half of a changed key; a half with NULL in it is no replicated row.
+func (g triggerText) logRekey(mask int, row string) string {
+	where := ""
+	if c := g.keyNotNull(row); c != "" {
+		where = " WHERE" + strings.TrimPrefix(c, " AND")
+	}
+	return fmt.Sprintf("%s SELECT %d, %d, %s, %s%s;", g.into(), g.id, mask, feedTime, g.key(row), where)
+}
+
+// key lists the key columns of a row: NEW."a", NEW."b".
+func (g triggerText) key(row string) string {
+	var terms []string
+	for _, k := range g.t.Key {
+		terms = append(terms, row+"."+sqltext.Ident(k.Name))
+	}
+	return strings.Join(terms, ", ")
+}
+
+// keyNotNull is " AND NEW.a IS NOT NULL …" for key columns that can be NULL: such rows are not replicated, because
+// NULL keys do not tell rows apart. https://sqlite.org/nulls.html
+func (g triggerText) keyNotNull(row string) string {
+	var b strings.Builder
+	for _, k := range g.t.Key {
+		if !g.t.RowidKey && !k.NotNull {
+			fmt.Fprintf(&b, " AND %s.%s IS NOT NULL", row, sqltext.Ident(k.Name))
+		}
+	}
+	return b.String()
+}
+
+func (g triggerText) keyChanged() string {
+	var terms []string
+	for _, k := range g.t.Key {
+		terms = append(terms, differs(k))
+	}
+	return "(" + strings.Join(terms, " OR ") + ")"
+}
+
+func (g triggerText) keySame() string { return " AND NOT " + g.keyChanged() }
+
+// keyAssigned lists the names by which a statement can assign to the key. The rowid's own names do not name a column,
+// but SQLite compares the list with the statement's words. https://sqlite.org/lang_createtable.html#rowid
+func (g triggerText) keyAssigned() string {
+	var names []string
+	for _, k := range g.t.Key {
+		names = append(names, sqltext.Ident(k.Name))
+	}
+	if g.t.RowidKey {
+		for _, alias := range []string{"rowid", "oid", "_rowid_"} {
+			if !sqltext.EqualName(alias, g.t.Key[0].Name) && !g.t.hasColumn(alias) {
+				names = append(names, alias)
+			}
+		}
+	}
+	return strings.Join(names, ", ")
+}
+
+// hasColumn reports whether the table has a column of that name, generated ones included.
+func (t *tableSchema) hasColumn(name string) bool {
+	for _, list := range [][]columnSchema{t.Key, t.Columns} {
+		for _, c := range list {
+			if sqltext.EqualName(c.Name, name) {
+				return true
+			}
+		}
+	}
+	return t.isGenerated(name)
+}
+
+func (t *tableSchema) isGenerated(name string) bool {
+	for _, n := range t.Generated {
+		if sqltext.EqualName(n, name) {
+			return true
+		}
+	}
+	return false
+}
+
+// differs compares a column's old and new value exactly: without the column's collation, and where the column stores
+// both 1 and 1.0, which are equal, by class too.
+func differs(c columnSchema) string {
+	q := sqltext.Ident(c.Name)
+	s := fmt.Sprintf("OLD.%s IS NOT NEW.%s", q, q)
+	if !sqltext.EqualName(c.Collation, "BINARY") {
+		s += " COLLATE BINARY"
+	}
+	if c.Affinity == 'B' {
+		s += fmt.Sprintf(" OR typeof(OLD.%s) IS NOT typeof(NEW.%s)", q, q)
+	}
+	return "(" + s + ")"
+}
+
+// mask is the expression for the changed columns of an update.
+//
+// It survives ALTER TABLE DROP COLUMN, which otherwise refuses while a trigger names the column. The columns are named in
+// an inner scalar subquery, whose FROM-less scope leaves NEW and OLD to the trigger; when the trigger's row has no such column
+// any more, the search goes on in the outer FROM, where tables called new and old have a 0 of that name: no bit.
+// The tables cost next to nothing: the first is one row of tributary_state, and SQLite drops the second, a left join by
+// primary key of which nothing is used, from the plan. https://sqlite.org/optoverview.html#omitnoopjoin
+// RENAME COLUMN rewrites OLD.x and NEW.x but not the aliases, so a column that was renamed can only be dropped after the
+// engine has made the triggers anew.
+func (g triggerText) mask(ordinal func(string) int, columns int) string {
+	words := make([][]string, max(1, (columns+maskBits-1)/maskBits))
+	var fallback []string
+	for _, c := range g.t.Columns {
+		n := ordinal(c.Name)
+		if n < 0 {
+			continue
+		}
+		bit := differs(c)
+		if n%maskBits > 0 {
+			bit = "(" + bit + " << " + strconv.Itoa(n%maskBits) + ")" // << and | bind alike
+		}
+		words[n/maskBits] = append(words[n/maskBits], bit)
+		fallback = append(fallback, "0 AS "+sqltext.Ident(c.Name))
+	}
+	if len(fallback) == 0 {
+		return strconv.Itoa(maskTouch)
+	}
+	text := make([]string, len(words))
+	for i, w := range words {
+		if text[i] = "0"; len(w) > 0 {
+			text[i] = "(" + strings.Join(w, " | ") + ")"
+		}
+	}
+	names := strings.Join(fallback, ", ")
+	return fmt.Sprintf("(SELECT (SELECT %s) FROM (SELECT %s FROM tributary_state) AS new LEFT JOIN (SELECT %s FROM tributary_state WHERE id = 1) AS old)",
+		strings.Join(text, " || ',' || "), names, names)
+}
+
+// triggerColumns reads back from the stored text of an update trigger which column each ordinal stands for. SQLite
+// rewrites the text when a column is renamed, so this tells a rename apart from a drop and an add.
+// Columns that were dropped are still in it.
+func triggerColumns(sql string) map[int]string {
+	out := map[int]string{}
+	tokens := sqltext.Tokens(sql)
+	for len(tokens) > 0 && !tokens[0].Is("BEGIN") {
+		tokens = tokens[1:]
+	}
+	word, name := 0, ""
+	keep := func(bit int) {
+		if name != "" {
+			out[word*maskBits+bit] = name
+		}
+		name = ""
+	}
+	for i, tok := range tokens {
+		switch {
+		case tok.Is("OLD") && i+2 < len(tokens) && tokens[i+1].Is("."):
+			name = tokens[i+2].Text
+		case tok.Is("<<") && i+1 < len(tokens):
+			if bit, err := strconv.Atoi(tokens[i+1].Text); err == nil {
+				keep(bit)
+			}
+		case tok.Is("|"), tok.Is("||"), tok.Is("FROM"): // the term before had no shift: bit 0
+			keep(0)
+			if tok.Is("||") && i > 0 && tokens[i-1].Kind == sqltext.String {
+				word++
+			}
+		}
+	}
+	return out
+}

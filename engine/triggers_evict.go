@@ -1,0 +1,181 @@
+package engine
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/tributary-db/tributary/engine/internal/sqltext"
+)
+
+// evictions are the triggers that log rows which a REPLACE removes because a UNIQUE index holds them to equal the new
+// row. No delete trigger fires for those unless recursive_triggers is on. https://sqlite.org/lang_conflict.html
+//
+// They run before the write, when it is not known whether the statement replaces, so they only log a touch: the fold
+// sees whether the row is gone. NEW's key is not excluded in the insert trigger, since it is not known there yet (an
+// INTEGER PRIMARY KEY to be assigned reads -1).
+func (g triggerText) evictions() []string {
+	var onInsert, onUpdate strings.Builder
+	var columns []string
+	for _, u := range g.t.Unique {
+		e := g.eviction(u)
+		onInsert.WriteString(e.touch(""))
+		onUpdate.WriteString(e.touch(g.notOld()))
+		columns = append(columns, e.columns...)
+	}
+	if len(columns) == 0 {
+		return nil
+	}
+	return []string{
+		g.trigger("evict_insert", "BEFORE INSERT", "", onInsert.String()),
+		g.trigger("evict_update", "BEFORE UPDATE"+g.assigned(columns), "", onUpdate.String()),
+	}
+}
+
+// assigned is " OF a, b" for columns whose assignment can change a unique term. Generated columns change with any
+// other, so with one of them there is no list.
+func (g triggerText) assigned(columns []string) string {
+	seen := map[string]bool{}
+	var names []string
+	for _, c := range columns {
+		if g.t.isGenerated(c) {
+			return ""
+		}
+		if f := sqltext.FoldName(c); !seen[f] {
+			seen[f] = true
+			names = append(names, c)
+		}
+	}
+	if g.t.RowidKey && seen[sqltext.FoldName(g.t.Key[0].Name)] {
+		return "" // the rowid has more names than its column's
+	}
+	return " OF " + sqltext.Idents(names)
+}
+
+// notOld excludes the row that an update is about.
+func (g triggerText) notOld() string {
+	var terms []string
+	for _, k := range g.t.Key {
+		q := sqltext.Ident(k.Name)
+		terms = append(terms, fmt.Sprintf("tributary_t.%s IS NOT OLD.%s", q, q))
+	}
+	return " AND (" + strings.Join(terms, " OR ") + ")"
+}
+
+// eviction is what the triggers need to know of one unique index.
+type eviction struct {
+	g       triggerText
+	terms   []string // "a" = NEW."a"
+	columns []string // that the terms name
+}
+
+func (g triggerText) eviction(u uniqueSchema) eviction {
+	e := eviction{g: g}
+	if u.Where != "" {
+		where, columns := g.ofNew(u.Where)
+		// The planner takes a partial index where its WHERE is a term: https://sqlite.org/partialindex.html
+		e.terms = append(e.terms, "("+u.Where+")", "("+where+")")
+		e.columns = append(e.columns, columns...)
+	}
+	for i, expr := range u.Exprs {
+		value, columns := g.ofNew(expr)
+		if c := g.columnNamed(u.Columns[i]); c != nil && c.NotNull && c.Default != "" {
+			// REPLACE puts the default in place of a forbidden NULL, after this trigger has run.
+			value = fmt.Sprintf("ifnull(%s, (%s))", value, c.Default)
+		}
+		if u.Columns[i] == "" {
+			expr, value = "("+expr+")", "("+value+")"
+		}
+		e.terms = append(e.terms, fmt.Sprintf("%s COLLATE %s = %s", expr, sqltext.Ident(u.Collations[i]), value))
+		e.columns = append(e.columns, columns...)
+	}
+	return e
+}
+
+// touch logs the row that has the unique terms of NEW. The terms stand in a subquery inside a FROM with a table "new" of
+// NULLs, for the same reason and in the same way as in mask: once its index is gone, a column can be dropped.
+func (e eviction) touch(except string) string {
+	g := e.g
+	var nulls []string
+	for _, c := range e.columns {
+		nulls = append(nulls, "NULL AS "+sqltext.Ident(c))
+	}
+	if len(nulls) == 0 {
+		return "" // an index of a constant
+	}
+	outer, inner := g.key("tributary_o"), g.key("tributary_t")
+	left := outer
+	if len(g.t.Key) > 1 {
+		left = "(" + outer + ")"
+	}
+	return fmt.Sprintf("%s SELECT %d, %d, %s, %s FROM (SELECT %s FROM tributary_state) AS new, %s AS tributary_o WHERE %s = (SELECT %s FROM %s AS tributary_t WHERE %s%s);",
+		g.into(), g.id, maskTouch, feedTime, outer, strings.Join(unique(nulls), ", "), sqltext.Ident(g.t.Name),
+		left, inner, sqltext.Ident(g.t.Name), strings.Join(e.terms, " AND "), except)
+}
+
+func unique(list []string) []string {
+	seen := map[string]bool{}
+	out := list[:0:0]
+	for _, s := range list {
+		if f := sqltext.FoldName(s); !seen[f] {
+			seen[f] = true
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+func (g triggerText) columnNamed(name string) *columnSchema {
+	for _, list := range [][]columnSchema{g.t.Key, g.t.Columns} {
+		for i := range list {
+			if sqltext.EqualName(list[i].Name, name) {
+				return &list[i]
+			}
+		}
+	}
+	return nil
+}
+
+// ofNew rewrites an expression over the table's columns into one over NEW, and lists the columns that it names.
+// Index expressions cannot qualify names, so every name that is a column's means the column, but for the few words that
+// the grammar takes first. https://sqlite.org/expridx.html
+func (g triggerText) ofNew(expr string) (rewritten string, columns []string) {
+	var b strings.Builder
+	end := 0
+	tokens := sqltext.Tokens(expr)
+	for i, tok := range tokens {
+		if tok.Kind != sqltext.Bare && tok.Kind != sqltext.Quoted || !g.t.hasColumn(tok.Text) || notAColumn(tokens, i) {
+			continue
+		}
+		b.WriteString(expr[end:tok.Start])
+		b.WriteString("NEW." + sqltext.Ident(tok.Text))
+		end = tok.End
+		columns = append(columns, tok.Text)
+	}
+	b.WriteString(expr[end:])
+	return b.String(), columns
+}
+
+// notAColumn reports whether a name stands where no column can: before the parenthesis of a call, after COLLATE, in the
+// type of a CAST, or as one of the operators that are also allowed as bare names.
+func notAColumn(tokens []sqltext.Token, i int) bool {
+	if i+1 < len(tokens) && tokens[i+1].Is("(") {
+		return true
+	}
+	if i == 0 {
+		return false
+	}
+	if before := tokens[i-1]; before.Is("COLLATE") {
+		return true
+	}
+	for j := i - 1; j >= 0 && (tokens[j].Kind == sqltext.Bare || tokens[j].Kind == sqltext.Quoted); j-- {
+		if tokens[j].Is("AS") {
+			return true
+		}
+	}
+	for _, op := range []string{"LIKE", "GLOB", "REGEXP", "MATCH", "ESCAPE", "END"} {
+		if tokens[i].Is(op) {
+			return !tokens[i-1].Is("AND") && !tokens[i-1].Is("OR") && (tokens[i-1].Kind != sqltext.Operator || tokens[i-1].Is(")"))
+		}
+	}
+	return false
+}

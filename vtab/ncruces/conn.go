@@ -1,0 +1,91 @@
+package ncruces
+
+import (
+	"errors"
+	"os"
+	"strings"
+
+	"github.com/ncruces/go-sqlite3"
+
+	"github.com/tributary-db/tributary/engine"
+)
+
+// conn is engine.Conn over one connection. There is one of it per connection, see host.
+type conn struct {
+	db   *sqlite3.Conn
+	rows *engine.Rows // what tributary_rows shows; nil: nothing
+	err  error        // why the connection cannot serve as a host; returned by Exec and Prepare
+}
+
+// NewConn returns the port through which an engine uses db. Calling it again for the same db returns the same port.
+// It registers the virtual tables tributary_rows and tributary_rows_wide; an error in that comes out of the port's
+// Prepare and Exec. Closing db is the caller's business, and comes after closing the engine.
+func NewConn(db *sqlite3.Conn) engine.Conn {
+	h, err := hostOf(db)
+	if err != nil {
+		return &conn{db: db, err: err}
+	}
+	return h.conn
+}
+
+func (c *conn) Exec(sql string) error {
+	if c.err != nil {
+		return c.err
+	}
+	return wrap(c.db.Exec(sql))
+}
+
+func (c *conn) Prepare(sql string) (engine.Stmt, error) {
+	if c.err != nil {
+		return nil, c.err
+	}
+	// Persistent: these statements live as long as the engine, they should not sit in the lookaside memory.
+	// https://sqlite.org/c3ref/c_prepare_dont_log.html
+	s, tail, err := c.db.PrepareFlags(sql, sqlite3.PREPARE_PERSISTENT)
+	if err != nil {
+		return nil, wrap(err)
+	}
+	if s == nil {
+		return nil, &Error{code: int(sqlite3.MISUSE), err: errors.New("tributary: no statement to prepare")}
+	}
+	if strings.TrimLeft(tail, " \t\r\n;") != "" {
+		s.Close()
+		return nil, &Error{code: int(sqlite3.MISUSE), err: errors.New("tributary: more than one statement to prepare")}
+	}
+	return &stmt{s: s, parameters: s.BindCount()}, nil
+}
+
+func (c *conn) InTransaction() bool { return !c.db.GetAutocommit() }
+
+func (c *conn) ReadOnly() bool {
+	readOnly, _ := c.db.ReadOnly("main")
+	return readOnly
+}
+
+// Filename asks the file system, since virtual file systems that keep everything in memory also have names.
+func (c *conn) Filename() string {
+	name := c.db.Filename("main").String()
+	if name == "" {
+		return ""
+	}
+	vfs, err := c.db.FileControl("main", sqlite3.FCNTL_VFSNAME)
+	if err != nil || vfs == "memdb" || vfs == "mvcc" || vfs == "reader" {
+		return ""
+	}
+	if _, err := os.Stat(name); err != nil {
+		return ""
+	}
+	return name
+}
+
+func (c *conn) EnableTriggers(on bool) (bool, error) {
+	was, err := c.db.Config(sqlite3.DBCONFIG_ENABLE_TRIGGER)
+	if err != nil || was == on {
+		// Setting what is set already would expire every prepared statement for nothing.
+		return was, wrap(err)
+	}
+	_, err = c.db.Config(sqlite3.DBCONFIG_ENABLE_TRIGGER, on)
+	return was, wrap(err)
+}
+
+func (c *conn) SetRows(rows *engine.Rows) { c.rows = rows }
