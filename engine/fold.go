@@ -131,6 +131,7 @@ type captured struct {
 	inserted, deleted   bool
 	reinserted, updated bool // an insert after a delete; an UPDATE statement
 	absorbed            bool
+	respelled           bool // the key's bytes differ from those of the clock, though the keys are equal
 	present, known      bool // in the user's table now; has a clock row
 	clock               clock
 }
@@ -140,7 +141,7 @@ const maskAbsorb = -3
 
 func (f *folder) table(t *table, added crdt.ColumnSet) error {
 	n := len(t.schema.Key)
-	width := 3 + n + 1 + clockWidth
+	width := 3 + 3*n + clockWidth
 	var order, on []string
 	for i, k := range t.schema.Key {
 		o := fmt.Sprintf("f.k%d", i)
@@ -151,8 +152,12 @@ func (f *folder) table(t *table, added crdt.ColumnSet) error {
 		order = append(order, o)
 	}
 	user := strings.ReplaceAll(t.sql.onKey, "= c.k", "= f.k")
-	sql := fmt.Sprintf("SELECT f.pos, f.mask, f.at, %s, t.%s IS NOT NULL, c.pos, c.t, c.site, c.version, c.presence, c.cells FROM tributary_feed f LEFT JOIN %s c ON %s LEFT JOIN %s t ON %s WHERE f.tbl = ?1 ORDER BY %s, f.pos",
-		keyColumns(n, "f."), ident(t.schema.Key[0].Name), t.sql.clock, strings.Join(on, " AND "), ident(t.name), user, strings.Join(order, ", "))
+	var shown []string
+	for _, k := range t.schema.Key {
+		shown = append(shown, "t."+ident(k.Name))
+	}
+	sql := fmt.Sprintf("SELECT f.pos, f.mask, f.at, %s, %s, %s, c.pos, c.t, c.site, c.version, c.presence, c.cells FROM tributary_feed f LEFT JOIN %s c ON %s LEFT JOIN %s t ON %s WHERE f.tbl = ?1 ORDER BY %s, f.pos",
+		keyColumns(n, "f."), strings.Join(shown, ", "), keyColumns(n, "c."), t.sql.clock, strings.Join(on, " AND "), ident(t.name), user, strings.Join(order, ", "))
 	// The sorter takes in all rows before the first comes out, so clocks may be written while the rest is read.
 	var cur captured
 	var curID []byte
@@ -170,12 +175,16 @@ func (f *folder) table(t *table, added crdt.ColumnSet) error {
 				}
 			}
 			curID = id
-			cur = captured{first: r[1].Int(), present: r[3+n].Int() != 0, known: !r[4+n].IsNull()}
-			for _, k := range r[3 : 3+n] {
-				cur.key = append(cur.key, k.Clone())
+			cur = captured{first: r[1].Int(), present: !r[3+n].IsNull(), known: !r[3+3*n].IsNull()}
+			spelled := r[3 : 3+n]
+			if cur.present {
+				spelled = r[3+n : 3+2*n]
 			}
+			cur.key = cloneKey(spelled)
 			if cur.known {
-				if err := f.e.decodeClock(r[4+n:], &cur.clock); err != nil {
+				// A REPLACE may spell an equal key differently; then it is another row.
+				cur.respelled = cur.present && compareKeys(cur.key, r[3+2*n:3+3*n]) != 0
+				if err := f.e.decodeClock(r[3+3*n:], &cur.clock); err != nil {
 					return err
 				}
 			}
@@ -223,7 +232,7 @@ func (f *folder) row(t *table, c *captured) error {
 		k.birth = crdt.Write{Stamp: t.base, Pos: t.basePos}
 	}
 	switch {
-	case before && c.present && c.reinserted:
+	case before && c.present && (c.reinserted || c.respelled):
 		k.deleted = withDeleted(k.deleted, k.birth.Dot())
 		k.birth, k.newer = w, nil
 	case before && c.present:
@@ -258,7 +267,8 @@ func (f *folder) row(t *table, c *captured) error {
 	f.rows++
 	if !k.dead {
 		f.touched.upsert(t, c.key, c.inserted || c.mask.Len() > 0)
-	} else if k.siblings {
+	}
+	if k.siblings {
 		f.touched.promote(t, c.key)
 	}
 	row, err := f.e.appendClock(append(make([]crdt.Value, 0, len(c.key)+clockWidth), c.key...), &k)

@@ -17,6 +17,8 @@ const (
 	reasonOther   = "constraint"  // NOT NULL, CHECK, STRICT types or a trigger of the user refused it
 )
 
+const detailKey = "another insert of this key was written later"
+
 // hidden is one alive incarnation that the user's table does not show, whole.
 type hidden struct {
 	t              *table

@@ -97,7 +97,8 @@ func (e *Engine) settle(d *touched) error {
 	return errors.New("tributary: constraints do not settle: run check")
 }
 
-// promoteAll shows the next incarnation of rows whose shown one was deleted here.
+// promoteAll shows the next incarnation of rows whose shown one was deleted here, and forgets those that the delete
+// covers too.
 func (e *Engine) promoteAll(d *touched) error {
 	for _, id := range d.ids() {
 		t := e.byID[id]
@@ -106,25 +107,22 @@ func (e *Engine) promoteAll(d *touched) error {
 			if err != nil {
 				return err
 			}
-			if !known || !c.dead {
+			if !known {
 				continue
 			}
-			s, err := e.loadRow(t, key, c, false)
+			s, err := e.loadRow(t, key, c, !c.dead)
 			if err != nil {
 				return err
 			}
-			if len(s.row.Lives) == 0 {
+			stale := c.dead && len(s.row.Lives) > 0
+			for dot := range s.reasons {
+				stale = stale || s.row.Life(dot) < 0
+			}
+			if !stale {
 				continue
 			}
-			pos, err := e.pos()
-			if err != nil {
-				return err
-			}
-			place := func(n *clock) { n.pos = c.pos }
+			place := func(n *clock) { n.pos = c.pos } // the fold has given it a position already
 			if err := e.quietly(t, func() error { return e.storeRow(s, place, d) }); err != nil {
-				return err
-			}
-			if err := e.setMeta("pos", crdt.Int(max(pos, c.pos))); err != nil {
 				return err
 			}
 		}

@@ -25,18 +25,20 @@ type rowState struct {
 	known   bool
 	shown   crdt.Dot // birth of the incarnation in the user's table, zero if there is none
 	reasons map[crdt.Dot]*hidden
+	keys    map[crdt.Dot][]crdt.Value // how each incarnation spells the key
 }
 
 // loadRow reads the full state of a row; c is its clock.
 func (e *Engine) loadRow(t *table, key []crdt.Value, c clock, alive bool) (*rowState, error) {
-	s := &rowState{t: t, key: cloneKey(key), clock: c, reasons: map[crdt.Dot]*hidden{}}
+	s := &rowState{t: t, key: cloneKey(key), clock: c, reasons: map[crdt.Dot]*hidden{}, keys: map[crdt.Dot][]crdt.Value{}}
 	s.row.Deleted = c.deleted
 	if alive && !c.hidden {
-		h := &hidden{t: t, key: s.key, inc: c.incarnation()}
+		h := &hidden{t: t, key: cloneKey(key), inc: c.incarnation()}
 		if err := e.loadValues(h); err != nil {
 			return nil, err
 		}
 		s.shown = c.birth.Dot()
+		s.keys[s.shown] = h.key
 		s.row.Lives = append(s.row.Lives, h.inc)
 	}
 	list, err := e.hiddenOf(t, key)
@@ -44,7 +46,7 @@ func (e *Engine) loadRow(t *table, key []crdt.Value, c clock, alive bool) (*rowS
 		return nil, err
 	}
 	for _, h := range list {
-		s.reasons[h.inc.Birth.Dot()] = h
+		s.reasons[h.inc.Birth.Dot()], s.keys[h.inc.Birth.Dot()] = h, h.key
 		s.row.Lives = append(s.row.Lives, h.inc)
 	}
 	// Deleted may cover what a fold has just deleted.
@@ -64,8 +66,12 @@ func cloneKey(key []crdt.Value) []crdt.Value {
 
 func (b *batch) slowRow(i int) error {
 	e, r := b.a.e, &b.rows[i]
-	alive := b.base[i] || b.known[i] && !b.clocks[i].dead
-	s, err := e.loadRow(b.t, r.Key, b.clocks[i], alive)
+	// The clock is read again: rows before this one may have set it aside.
+	c, known, err := e.clockOf(b.t, r.Key)
+	if err != nil {
+		return err
+	}
+	s, err := e.loadRow(b.t, r.Key, c, !c.dead && (known || b.base[i]))
 	if err != nil {
 		return err
 	}
@@ -77,6 +83,11 @@ func (b *batch) slowRow(i int) error {
 	}
 	if !effect.Changed {
 		return nil
+	}
+	for i := range r.Lives {
+		if d := r.Lives[i].Birth.Dot(); s.keys[d] == nil {
+			s.keys[d] = cloneKey(r.Key)
+		}
 	}
 	b.a.r.Changed++
 	if len(s.row.Lives) == 0 {
@@ -99,6 +110,9 @@ func (e *Engine) storeRow(s *rowState, place func(*clock), touched *touched) err
 			}
 		}
 	}
+	if v >= 0 {
+		s.key = s.keys[s.row.Lives[v].Birth.Dot()]
+	}
 	n := clock{birth: s.clock.birth, deleted: s.row.Deleted, dead: v < 0, siblings: len(s.row.Lives) > 1}
 	if v >= 0 {
 		n.birth, n.newer = s.row.Lives[v].Birth, s.row.Lives[v].Newer
@@ -117,7 +131,7 @@ func (e *Engine) storeRow(s *rowState, place func(*clock), touched *touched) err
 		if i == v {
 			continue
 		}
-		if err := e.putHidden(&hidden{t: s.t, key: s.key, inc: *l, reason: reasonKey, detail: "another insert of this key was written later"}); err != nil {
+		if err := e.putHidden(&hidden{t: s.t, key: s.keys[l.Birth.Dot()], inc: *l, reason: reasonKey, detail: detailKey}); err != nil {
 			return err
 		}
 	}

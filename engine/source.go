@@ -252,9 +252,15 @@ func (s *source) emitClocked(p *pull, b *builder) error {
 			return err
 		}
 		for _, h := range list {
-			if l, ok := p.life(&h.inc, s.cols, func(j int) crdt.Value { v, _ := h.inc.Value(s.cols[j]); return v }); ok {
-				r.Lives = append(r.Lives, l)
+			l, ok := p.life(&h.inc, s.cols, func(j int) crdt.Value { v, _ := h.inc.Value(s.cols[j]); return v })
+			if !ok {
+				continue
 			}
+			if compareKeys(h.key, r.Key) != 0 { // an equal key in another spelling belongs to this incarnation alone
+				b.add(s, crdt.RowChange{Key: h.key, Lives: []crdt.LiveChange{l}})
+				continue
+			}
+			r.Lives = append(r.Lives, l)
 		}
 		sortLives(r.Lives)
 	}

@@ -1,9 +1,12 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/tributary-db/tributary/crdt"
 )
@@ -111,6 +114,11 @@ func (e *Engine) Quarantine(ctx context.Context) ([]QuarantineInfo, error) {
 	for _, h := range list {
 		i := QuarantineInfo{Table: h.t.name, Key: h.key, Reason: h.reason, Detail: h.detail,
 			Site: h.inc.Birth.Site, Version: h.inc.Birth.Version, Time: h.inc.Newest().Time}
+		if c, _, err := e.clockOf(h.t, h.key); err != nil {
+			return nil, wrap("quarantine", err)
+		} else if c.birth.Dot() != h.inc.Birth.Dot() { // whatever it was set aside for, another insert is in its place now
+			i.Reason, i.Detail = reasonKey, detailKey
+		}
 		for j, k := range h.t.schema.Key {
 			i.Columns, i.Values = append(i.Columns, k.Name), append(i.Values, h.key[j])
 		}
@@ -120,6 +128,9 @@ func (e *Engine) Quarantine(ctx context.Context) ([]QuarantineInfo, error) {
 		})
 		out = append(out, i)
 	}
+	slices.SortStableFunc(out, func(a, b QuarantineInfo) int {
+		return cmp.Or(strings.Compare(a.Table, b.Table), compareKeys(a.Key, b.Key), a.Site.Compare(b.Site), cmp.Compare(a.Version, b.Version))
+	})
 	return out, nil
 }
 

@@ -141,7 +141,13 @@ func newTableSQL(t *table) tableSQL {
 	for i := range clockWidth {
 		vals = append(vals, fmt.Sprintf("c%d", n+i))
 	}
-	s.upsert = fmt.Sprintf("INSERT INTO %s(%s, %s) SELECT %s, %s FROM tributary_rows WHERE true ON CONFLICT (%s) DO UPDATE SET pos = excluded.pos, t = excluded.t, site = excluded.site, version = excluded.version, presence = excluded.presence, cells = excluded.cells",
+	spelling := ""
+	for i, k := range t.schema.Key {
+		if k.respelled() {
+			spelling += fmt.Sprintf("k%d = excluded.k%d, ", i, i)
+		}
+	}
+	s.upsert = fmt.Sprintf("INSERT INTO %s(%s, %s) SELECT %s, %s FROM tributary_rows WHERE true ON CONFLICT (%s) DO UPDATE SET "+spelling+"pos = excluded.pos, t = excluded.t, site = excluded.site, version = excluded.version, presence = excluded.presence, cells = excluded.cells",
 		s.clock, strings.Join(keys, ", "), clockColumns, strings.Join(rows, ", "), strings.Join(vals, ", "), strings.Join(keys, ", "))
 	if n == 1 {
 		s.remove = fmt.Sprintf("DELETE FROM %s WHERE %s IN (SELECT c0 FROM tributary_rows)", user, names[0])
@@ -159,9 +165,9 @@ func (t *table) insertSQL(cols []int) string {
 	for i := range n + len(cols) {
 		vals = append(vals, fmt.Sprintf("c%d", i))
 	}
-	for i, k := range t.schema.Key {
-		if k.Affinity == 'B' || !strings.EqualFold(k.Collation, "BINARY") && k.Collation != "" {
-			sets = append(sets, fmt.Sprintf("%s = excluded.%s", ident(t.schema.Key[i].Name), ident(t.schema.Key[i].Name)))
+	for _, k := range t.schema.Key {
+		if k.respelled() {
+			sets = append(sets, fmt.Sprintf("%s = excluded.%s", ident(k.Name), ident(k.Name)))
 		}
 	}
 	for _, c := range cols {
@@ -200,6 +206,12 @@ func (t *table) selectSQL(cols []int) string {
 		names = append(names, "t."+ident(t.columns[c]))
 	}
 	return strings.Replace(t.sql.present, "SELECT r.rowid", "SELECT "+strings.Join(names, ", "), 1)
+}
+
+// respelled says that two unlike values of a key column can be equal to SQLite: texts under another collation than
+// BINARY, or the numbers 1 and 1.0 where no affinity makes them one.
+func (c columnSchema) respelled() bool {
+	return c.Affinity == 'B' || c.Collation != "" && !strings.EqualFold(c.Collation, "BINARY")
 }
 
 func ordinals(s crdt.ColumnSet) []int {

@@ -19,47 +19,60 @@ func (b *batch) write() error {
 		for _, k := range b.deletes {
 			b.a.touched.delete(b.t, k)
 		}
-		if err := b.writeRows(b.inserts, b.t.insertSQL); err != nil {
-			return err
-		}
-		return b.writeRows(b.updates, b.t.updateSQL)
+		return b.writeRows()
 	})
 }
 
-// writeRows writes rows with one statement for each set of columns. If a constraint refuses any, the set is placed row
-// by row instead, which finds out which row has to give way.
-func (b *batch) writeRows(list []rowWrite, sql func([]int) string) error {
-	e := b.a.e
-	for len(list) > 0 {
-		cols := list[0].cols
-		var same, rest []rowWrite
-		for _, w := range list {
-			if w.cols.Equal(cols) {
-				same = append(same, w)
-			} else {
-				rest = append(rest, w)
-			}
+// writeRows inserts and updates rows with one statement for each set of columns. Once a constraint refuses any, all
+// that are left are placed row by row, which finds out which row has to give way: the statements that follow could
+// otherwise meet rows that have just been set aside.
+func (b *batch) writeRows() error {
+	inserts := len(b.inserts)
+	left := append(b.inserts, b.updates...)
+	for _, w := range left {
+		b.a.touched.upsert(b.t, w.key, true)
+	}
+	for len(left) > 0 {
+		sql, cols := b.t.updateSQL, left[0].cols
+		n := len(left)
+		if inserts > 0 {
+			sql, n = b.t.insertSQL, inserts
 		}
-		list = rest
+		same := stablePartition(left[:n], func(w *rowWrite) bool { return w.cols.Equal(cols) })
 		ords := ordinals(cols)
-		rows := make([][]crdt.Value, len(same))
-		for i, w := range same {
+		rows := make([][]crdt.Value, same)
+		for i, w := range left[:same] {
 			rows[i] = append(make([]crdt.Value, 0, len(w.key)+len(ords)), w.key...)
 			for _, c := range ords {
 				v, _ := w.vals.Value(c)
 				rows[i] = append(rows[i], v)
 			}
-			b.a.touched.upsert(b.t, w.key, true)
 		}
-		err := e.runRows(rows, sql(ords))
+		err := b.a.e.runRows(rows, sql(ords))
 		if isCode(err, codeConstraint) {
-			err = b.carefully(same)
-		}
-		if err != nil {
+			return b.carefully(left)
+		} else if err != nil {
 			return err
 		}
+		left = left[same:]
+		inserts = max(0, inserts-same)
 	}
 	return nil
+}
+
+// stablePartition moves the rows that match to the front and returns their number.
+func stablePartition(list []rowWrite, match func(*rowWrite) bool) int {
+	var yes, no []rowWrite
+	for i := range list {
+		if match(&list[i]) {
+			yes = append(yes, list[i])
+		} else {
+			no = append(no, list[i])
+		}
+	}
+	copy(list, yes)
+	copy(list[len(yes):], no)
+	return len(yes)
 }
 
 // carefully takes all rows of a refused statement out of the table, so that values which rows exchange are free, and
