@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/tributary-db/tributary/engine"
 )
 
@@ -82,11 +84,11 @@ func history(t *testing.T, seed uint64) {
 		}
 	}
 	same(t, r...)
-	q := fmt.Sprint(quarantine(r[0]))
+	q := quarantine(r[0])
 	for _, x := range r {
 		x.expect("PRAGMA foreign_key_check", "")
-		if got := fmt.Sprint(quarantine(x)); got != q {
-			t.Errorf("%s quarantine\n%s\n%s\n%s", x.path, got, r[0].path, q)
+		if d := cmp.Diff(q, quarantine(x)); d != "" {
+			t.Errorf("quarantines of %s and %s differ:\n%s", r[0].path, x.path, d)
 		}
 	}
 	if t.Failed() {

@@ -253,7 +253,7 @@ func (e *Engine) hide(t *table, key []crdt.Value, reason, detail string, d *touc
 		return fmt.Errorf("tributary: %s %s has no clock: run check", t.name, keyText(key))
 	}
 	h := &hidden{t: t, key: cloneKey(key), inc: c.incarnation(), reason: reason, detail: detail}
-	if err := e.loadValues(h); err != nil {
+	if found, err := e.loadValues(h); err != nil || !found { // it was set aside for another reason already
 		return err
 	}
 	if err := e.putHidden(h); err != nil {

@@ -1,7 +1,9 @@
 package engine
 
 import (
+	"cmp"
 	"errors"
+	"fmt"
 
 	"github.com/tributary-db/tributary/crdt"
 )
@@ -34,8 +36,8 @@ func (e *Engine) loadRow(t *table, key []crdt.Value, c clock, alive bool) (*rowS
 	s.row.Deleted = c.deleted
 	if alive && !c.hidden {
 		h := &hidden{t: t, key: cloneKey(key), inc: c.incarnation()}
-		if err := e.loadValues(h); err != nil {
-			return nil, err
+		if found, err := e.loadValues(h); err != nil || !found {
+			return nil, cmp.Or(err, fmt.Errorf("tributary: %s %s has a clock but no row: run check", t.name, keyText(key)))
 		}
 		s.shown = c.birth.Dot()
 		s.keys[s.shown] = h.key

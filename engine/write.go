@@ -82,7 +82,7 @@ func (b *batch) carefully(list []rowWrite) error {
 	var all []*hidden
 	for _, w := range list {
 		h := &hidden{t: b.t, key: w.key, inc: w.inc}
-		if err := e.loadValues(h); err != nil {
+		if _, err := e.loadValues(h); err != nil { // an insert is not there yet
 			return err
 		}
 		w.cols.Each(func(i int) {
@@ -105,15 +105,16 @@ func (b *batch) carefully(list []rowWrite) error {
 	return nil
 }
 
-// loadValues reads a row's values from the user's table; a row that is not there has none.
-func (e *Engine) loadValues(h *hidden) error {
+// loadValues reads a row's values from the user's table and says whether it is there.
+func (e *Engine) loadValues(h *hidden) (found bool, err error) {
 	cols := ordinals(h.t.live())
 	n := len(h.t.schema.Key)
 	row := [][]crdt.Value{h.key}
 	e.conn.SetRows(&Rows{Data: row})
 	defer e.conn.SetRows(nil)
 	sql := h.t.selectSQL(cols)
-	return e.each(sql, 1+n+len(cols), func(r []crdt.Value) error {
+	err = e.each(sql, 1+n+len(cols), func(r []crdt.Value) error {
+		found = true
 		for i := range n {
 			h.key[i] = r[1+i].Clone()
 		}
@@ -122,6 +123,7 @@ func (e *Engine) loadValues(h *hidden) error {
 		}
 		return nil
 	})
+	return found, err
 }
 
 // quietly runs f, which writes to the user's table, without capturing it as a local change. Triggers of the user run,
