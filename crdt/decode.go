@@ -173,12 +173,12 @@ func (r *reader) tables(p *Package) {
 		if r.err != nil {
 			return
 		}
-		if seen[t.Name] {
+		if seen[t.identity()] {
 			r.fail(ErrCorrupt, "table %q twice", t.Name)
 		} else if err := t.validate(&r.limits); err != nil {
 			r.fail(ErrCorrupt, "table %q: %v", t.Name, err)
 		}
-		seen[t.Name] = true
+		seen[t.identity()] = true
 	}
 }
 

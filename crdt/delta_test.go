@@ -2,6 +2,7 @@ package crdt
 
 import (
 	"errors"
+	"slices"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -9,7 +10,7 @@ import (
 
 // since makes the delta of what r has from its feed after a position, as an engine does.
 func (r *replica) since(pos int64) *RowChange {
-	c := &RowChange{Deleted: r.row.Deleted}
+	c := &RowChange{Deleted: slices.Clone(r.row.Deleted)}
 	for k := range r.row.Lives {
 		i := r.row.Lives[k].clone()
 		l := LiveChange{Full: i.Birth.Pos > pos, Incarnation: i}

@@ -3,6 +3,7 @@ package crdt
 import (
 	"bytes"
 	"encoding/binary"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"hash/crc32"
@@ -359,5 +360,68 @@ func TestHugeTimesAndVersions(t *testing.T) {
 	q, err := DecodePackage(encode(t, p, nil), nil, Limits{})
 	if err != nil || !samePackage(p, q) {
 		t.Fatalf("%v: got %+v", err, q)
+	}
+}
+
+// withBody puts another body behind the header of a package without rows.
+func withBody(t *testing.T, encoding byte, plain int, body []byte) []byte {
+	t.Helper()
+	p := &Package{Sender: site(1), Covers: []Cover{{Site: site(1), From: 1, To: 1}}, Tables: []Table{{Name: "t", Key: []string{"k"}, Columns: []string{"c"}}}}
+	b := encode(t, p, nil)
+	b = b[:len(b)-checksumSize-3] // encoding, length and body of one byte each
+	b = appendUvarint(append(b, encoding), uint64(plain))
+	b = append(b, body...)
+	return seal(append(b, 0, 0, 0, 0))
+}
+
+func TestCanonicalBodies(t *testing.T) {
+	one := "\x00\x01\x01"                                             // a full life
+	tail := "\x04\x00\x00" + "\x04\x02\x00" + "\x04\x02\x00"          // two births: site 0, version 1, time 1
+	tail += "\x04\x01\x01" + "\x02\x04" + "\x04\x01\x01" + "\x02\x02" // keys 1 and 2, columns 1 and 1
+	partial := "\x00\x01\x02\x01\x01"                                 // a life of column 0
+	groups := "\x02\x00" + "\x02\x04" + "\x02"                        // site 0, version 2, and a time to come
+	values := "\x02\x01\x02" + "\x02\x01\x02"                         // key and column 1
+	birth := "\x02\x00" + "\x02\x02" + "\x02\x06"                     // site 0, version 1, time 3
+	for _, c := range []struct {
+		name, body string
+		good       bool
+	}{
+		{"two rows", "\x02" + "\x04\x00\x00" + one + tail, true},
+		{"one shape twice", "\x02" + "\x04\x00\x01" + one + one + tail, false},
+		{"shape of no row", "\x02" + "\x04\x01\x00" + one + partial + tail, false},
+		{"byte too many", "\x02" + "\x04\x00\x00" + one + tail + "\x00", false},
+		{"update", "\x01" + "\x02\x00" + partial + birth + groups + "\x08" + values, true},
+		{"update before birth", "\x01" + "\x02\x00" + partial + birth + groups + "\x04" + values, false},
+		{"column that the table lacks", "\x01" + "\x02\x00" + "\x00\x01\x02\x01\x02" + birth + groups + "\x08" + values, false},
+		{"kind 5", "\x01" + "\x02\x00" + partial + birth + groups + "\x08" + "\x02\x01\x02" + "\x02\x05\x02", false},
+		{"rows of nothing", "\xff\xff\xff\x1f", false},
+	} {
+		b := withBody(t, bodyPlain, len(c.body), []byte(c.body))
+		if _, err := DecodePackage(b, nil, Limits{}); (err == nil) != c.good {
+			t.Errorf("%s: %v", c.name, err)
+		}
+		checkDecode(t, b)
+	}
+}
+
+func TestCompressionMustPay(t *testing.T) {
+	small := withBody(t, bodyZstd, 1, deflate{}.Compress(nil, []byte{0}))
+	if _, err := DecodePackage(small, deflate{}, Limits{}); !errors.Is(err, ErrCorrupt) {
+		t.Errorf("a byte, compressed: %v", err)
+	}
+	zeros := deflate{}.Compress(nil, make([]byte, 5000))
+	for _, plain := range []int{4999, 5001} {
+		if _, err := DecodePackage(withBody(t, bodyZstd, plain, zeros), deflate{}, Limits{}); !errors.Is(err, ErrCorrupt) {
+			t.Errorf("5000 bytes that say %d: %v", plain, err)
+		}
+	}
+	if _, err := DecodePackage(withBody(t, 2, 1, []byte{0}), deflate{}, Limits{}); !errors.Is(err, ErrUnsupported) {
+		t.Errorf("compression 2: %v", err)
+	}
+}
+
+func TestPackageID(t *testing.T) {
+	if got := PackageID(nil); hex.EncodeToString(got[:4]) != "e3b0c442" {
+		t.Errorf("got %x", got)
 	}
 }

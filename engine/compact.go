@@ -20,7 +20,7 @@ type CompactResult struct {
 // tombstones from going until ForgetPeer retires it.
 func (e *Engine) Compact(ctx context.Context) (r CompactResult, err error) {
 	err = e.change(ctx, func() error {
-		if _, err := e.fold(); err != nil {
+		if err := e.acknowledge(); err != nil {
 			return err
 		}
 		stable, blocked, err := e.stable()
@@ -42,6 +42,19 @@ func (e *Engine) Compact(ctx context.Context) (r CompactResult, err error) {
 		return err
 	})
 	return r, wrap("compact", err)
+}
+
+// acknowledge folds, and makes a version even if nothing has changed here when others' changes have come since the
+// last: it is this site's word that it has them.
+func (e *Engine) acknowledge() error {
+	news, err := e.one("SELECT max(pos) > ifnull((SELECT max(pos) FROM tributary_changeset WHERE site = ?1), 0) FROM tributary_changeset WHERE site <> ?1", crdt.Int(e.self))
+	if err != nil {
+		return err
+	}
+	e.heartbeat = news.Int() != 0
+	defer func() { e.heartbeat = false }()
+	_, err = e.fold()
+	return err
 }
 
 // stable is what every member has applied, as far as is known: the pointwise minimum of the acknowledgements.
@@ -69,9 +82,6 @@ func (e *Engine) stable() (v crdt.VersionVector, blocked string, err error) {
 	for _, m := range e.sites[1:] {
 		if m == e.site || retired[m] || m.IsZero() {
 			continue
-		}
-		if v[m] == 0 && acks[m] == nil {
-			continue // never wrote nor spoke: not a member
 		}
 		for _, s := range v.Sites() {
 			if s == m {

@@ -28,6 +28,7 @@ type Engine struct {
 	prog       reporter
 	folded     crdt.Version // newest version folded in the open transaction, for the side file
 	restore    string       // pragma that gives the application its synchronous level back
+	heartbeat  bool         // the next fold makes a version even if nothing has changed
 	reconciled int64        // schema cookie for which triggers are known to fit
 }
 

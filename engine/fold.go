@@ -44,7 +44,13 @@ func (e *Engine) fold() (FoldResult, error) {
 		return r, err
 	}
 	any, err := e.one("SELECT EXISTS (SELECT 1 FROM tributary_feed)")
-	if err != nil || any.Int() == 0 {
+	if err != nil {
+		return r, err
+	}
+	// The first version of a site may be empty: it tells the others that there is one more who must have seen a
+	// delete before it can be forgotten.
+	own, err := e.ownVersion()
+	if err != nil || any.Int() == 0 && own > 0 && !e.heartbeat {
 		return r, err
 	}
 	// replayParked may have left entries that say which incarnations it absorbed.
@@ -68,8 +74,11 @@ func (e *Engine) fold() (FoldResult, error) {
 	if err := e.run("DELETE FROM tributary_feed"); err != nil {
 		return r, err
 	}
-	if f.rows == 0 {
+	if f.rows == 0 && own > 0 && !e.heartbeat {
 		return r, nil
+	}
+	if f.rows == 0 {
+		f.pos++ // every changeset ends at a position of its own
 	}
 	if err := f.finish(); err != nil {
 		return r, err

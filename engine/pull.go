@@ -174,6 +174,9 @@ func (e *Engine) clean(hold func() error) (bool, error) {
 			return false, nil
 		}
 	}
+	if own, err := e.ownVersion(); err != nil || own == 0 {
+		return false, err
+	}
 	v, err := e.one("SELECT EXISTS (SELECT 1 FROM tributary_feed) OR EXISTS (SELECT 1 FROM tributary_meta WHERE key = 'unsynced' AND value <> 0)")
 	return v.Int() == 0, err
 }
@@ -287,6 +290,10 @@ func (p *pull) finish(b *builder, last bool) (Pulled, error) {
 	pkg.Needs, pkg.Scope = p.needs, scope(p.o)
 	if last {
 		pkg.Until, pkg.Covers = p.until, p.covers
+	}
+	if pkg.Scope != 0 {
+		// Some tables only: nothing counts as applied, and nothing is waited for, since the rest will not come.
+		pkg.Starts, pkg.Ends, pkg.Needs, pkg.Covers = true, true, nil, nil
 	}
 	out := Pulled{Cursor: pkg.Until, Rows: len(pkg.Rows), Part: p.part, Last: last}
 	var err error

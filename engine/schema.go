@@ -138,28 +138,44 @@ func reservedName(name string) bool {
 	return strings.HasPrefix(name, "sqlite_") || strings.HasPrefix(name, "tributary_")
 }
 
-// shadowSuffixes are those of the modules that come with SQLite (FTS3, 4 and 5, R-tree), which is as much as a
-// library older than pragma_table_list (3.37) can tell. https://sqlite.org/vtab.html#the_xshadowname_method
-var shadowSuffixes = []string{"content", "segments", "segdir", "docsize", "stat", "data", "idx", "config", "node", "rowid", "parent"}
+// shadowSuffixes are those of the modules that come with SQLite. https://sqlite.org/vtab.html#the_xshadowname_method
+var shadowSuffixes = map[string][]string{
+	"fts3":      {"content", "segments", "segdir", "docsize", "stat"},
+	"fts4":      {"content", "segments", "segdir", "docsize", "stat"},
+	"fts5":      {"data", "idx", "content", "docsize", "config"},
+	"rtree":     {"node", "rowid", "parent"},
+	"rtree_i32": {"node", "rowid", "parent"},
+	"geopoly":   {"node", "rowid", "parent"},
+}
 
-// shadowTables returns the test for tables that a virtual table owns.
+// shadowTables returns the test for tables that a virtual table owns. SQLite knows them (pragma_table_list, 3.37 or
+// newer) only where the module is loaded; a database of a client that has FTS5 may be opened here without it. So the
+// well-known ones are also told by their names.
 func shadowTables(c Conn) (func(name string) bool, error) {
 	shadow := map[string]bool{}
-	// a table-valued pragma that the library does not have is an error of Prepare
-	err := queryRows(c, `SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'shadow'`, 1, func(r []crdt.Value) error {
+	// No error counts: an old library has no such function, and this is the lesser source.
+	_ = queryRows(c, `SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'shadow'`, 1, func(r []crdt.Value) error {
 		shadow[sqltext.FoldName(text(r[0]))] = true
 		return nil
 	})
-	if err == nil {
-		return func(name string) bool { return shadow[sqltext.FoldName(name)] }, nil
-	}
-	err = queryRows(c, `SELECT name FROM main.sqlite_master WHERE type = 'table' AND rootpage = 0`, 1, func(r []crdt.Value) error {
-		for _, s := range shadowSuffixes {
-			shadow[sqltext.FoldName(text(r[0])+"_"+s)] = true
+	err := queryRows(c, `SELECT name, sql FROM main.sqlite_master WHERE type = 'table' AND rootpage = 0`, 2, func(r []crdt.Value) error {
+		for _, suffix := range shadowSuffixes[moduleOf(text(r[1]))] {
+			shadow[sqltext.FoldName(text(r[0])+"_"+suffix)] = true
 		}
 		return nil
 	})
 	return func(name string) bool { return shadow[sqltext.FoldName(name)] }, err
+}
+
+// moduleOf reads the module's folded name from a CREATE VIRTUAL TABLE text.
+func moduleOf(sql string) string {
+	tokens := sqltext.Tokens(sql)
+	for i := range tokens {
+		if tokens[i].Is("USING") && i+1 < len(tokens) {
+			return sqltext.FoldName(tokens[i+1].Text)
+		}
+	}
+	return ""
 }
 
 // queryRows runs sql once and calls f with each row; the values are borrowed until f returns.

@@ -44,6 +44,9 @@ func (d *touched) upsert(t *table, key []crdt.Value, changed bool) {
 	if changed && t.enforced() > 0 {
 		w.upserts = append(w.upserts, cloneKey(key))
 	}
+	if changed && t.byValue {
+		w.deletes = append(w.deletes, cloneKey(key))
+	}
 }
 
 func (d *touched) delete(t *table, key []crdt.Value) {

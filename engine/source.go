@@ -225,7 +225,8 @@ func (s *source) emitClocked(p *pull, b *builder) error {
 	r := crdt.RowChange{Key: p.arena.clone(key), Deleted: c.deleted}
 	if c.dead {
 		r.Deleter = c.birth.Stamp
-		if p.wants(c.birth.Site) || len(c.deleted) == 0 {
+		// A tombstone that joins several deletes goes out even to the site of the newest: the others may be news to it.
+		if p.wants(c.birth.Site) || !p.o.LocalOnly && (len(c.deleted) > 1 || c.birth.Time == 0) {
 			b.add(s, r)
 		}
 		return nil

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/tributary-db/tributary/crdt"
@@ -19,6 +20,7 @@ type table struct {
 	seen    string   // fingerprint of the schema that the triggers were made for
 	sql     tableSQL
 	parent  bool // some tracked table refers to it
+	byValue bool // … by other columns than the key, so that an update can take the parent away
 }
 
 // ordinal of a non-key column by name, -1 if there is none. SQLite compares names without regard to ASCII case.
@@ -79,10 +81,21 @@ func (e *Engine) loadTables() error {
 		for _, fk := range t.schema.ForeignKeys {
 			if p := e.byName[strings.ToLower(fk.Parent)]; p != nil {
 				p.parent = true
+				p.byValue = p.byValue || p.schema != nil && !isKey(p.schema, fk.ParentColumns)
 			}
 		}
 	}
 	return nil
+}
+
+// isKey says whether the columns are those of the primary key.
+func isKey(s *tableSchema, columns []string) bool {
+	for _, c := range columns {
+		if !slices.ContainsFunc(s.Key, func(k columnSchema) bool { return strings.EqualFold(k.Name, c) }) {
+			return false
+		}
+	}
+	return len(columns) == len(s.Key)
 }
 
 // feedSQL appends an entry for a row with n key columns to the capture feed, as a trigger would.

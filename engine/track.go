@@ -172,6 +172,9 @@ func (e *Engine) track(name string) (warnings []string, err error) {
 	if err := e.makeTriggers(t); err != nil {
 		return nil, err
 	}
+	if err := e.setMeta("replay", crdt.Int(1)); err != nil { // changes of the table may have come before it was tracked
+		return nil, err
+	}
 	return warnings, e.reload()
 }
 

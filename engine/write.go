@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/tributary-db/tributary/crdt"
+	"github.com/tributary-db/tributary/engine/internal/sqltext"
 )
 
 // write stores what decide has queued: clocks, then deletes, inserts and updates of the user's rows.
@@ -127,8 +128,8 @@ func (e *Engine) loadValues(h *hidden) (found bool, err error) {
 }
 
 // quietly runs f, which writes to the user's table, without capturing it as a local change. Triggers of the user run,
-// so that full-text indexes and the like stay true, unless they write to tracked tables: those effects come with the
-// changes of their origin, and would be made twice.
+// so that full-text indexes and the like stay true, unless one of them writes to tracked tables, whose effects come
+// with the changes of their origin and would be made twice, or can refuse rows.
 func (e *Engine) quietly(t *table, f func() error) (err error) {
 	depth, err := e.one("SELECT applying FROM tributary_state")
 	if err != nil {
@@ -153,8 +154,22 @@ func (e *Engine) quietly(t *table, f func() error) (err error) {
 	return f()
 }
 
+// refuses says whether a trigger can raise an error or ignore a row: what was accepted where it was written must not
+// be refused here. https://sqlite.org/lang_createtrigger.html#the_raise_function
+func refuses(sql string) bool {
+	for _, t := range sqltext.Tokens(sql) {
+		if t.Is("RAISE") {
+			return true
+		}
+	}
+	return false
+}
+
 func (e *Engine) writesTracked(t *table) bool {
 	for _, g := range t.schema.Triggers {
+		if refuses(g.SQL) {
+			return true
+		}
 		for _, w := range g.Writes {
 			if e.tracked(w) != nil {
 				return true

@@ -57,6 +57,9 @@ func (c *conn) Prepare(sql string) (engine.Stmt, error) {
 
 func (c *conn) InTransaction() bool { return !c.db.GetAutocommit() }
 
+// Writing implements vtab.Host.
+func (c *conn) Writing() bool { return c.db.TxnState("") == sqlite3.TXN_WRITE }
+
 func (c *conn) ReadOnly() bool {
 	readOnly, _ := c.db.ReadOnly("main")
 	return readOnly

@@ -2,15 +2,41 @@ package ncruces
 
 import (
 	"errors"
+	"runtime/debug"
 
 	"github.com/ncruces/go-sqlite3"
+
+	"github.com/tributary-db/tributary/vtab"
 )
 
 // host is everything that Tributary keeps for one connection. It is found again through the eponymous virtual table
 // tributary_host, and not through a global map, so that it dies with its connection; and there must be only one of it,
 // since a second registration of tributary_rows would steal the table from the engine that uses the first.
 type host struct {
-	conn *conn
+	conn     *conn
+	session  *vtab.Session // nil until Register
+	attached bool          // tributary_host has an instance, which SQLite disconnects before it closes the connection
+}
+
+// enter begins a callback that may run SQL, and returns what leave needs.
+func (h *host) enter() (lastInsert int64) {
+	if !h.attached {
+		// To prepare a query is enough. Should it fail, closing the connection will report unfinalized statements.
+		if s, _, err := h.conn.db.Prepare("SELECT 1 FROM tributary_host"); err == nil {
+			s.Close()
+		}
+	}
+	return h.conn.db.LastInsertRowID()
+}
+
+// leave is deferred around such a callback: it stops a panic, gives the error its result code, and hides from the
+// application what nested statements have inserted. https://sqlite.org/c3ref/set_last_insert_rowid.html
+func (h *host) leave(lastInsert int64, err *error) {
+	if v := recover(); v != nil {
+		*err = &PanicError{Value: v, Stack: debug.Stack()}
+	}
+	*err = sqlError(*err)
+	h.conn.db.SetLastInsertRowID(lastInsert)
 }
 
 // hostOf finds or makes the host of a connection.
@@ -65,6 +91,7 @@ func registerHost(h *host) error {
 		if err := db.VTabConfig(sqlite3.VTAB_DIRECTONLY); err != nil {
 			return nil, err
 		}
+		h.attached = true
 		return &hostTable{h}, db.DeclareVTab("CREATE TABLE x(attached INTEGER, answer HIDDEN)")
 	}
 	return sqlite3.CreateModule(h.conn.db, "tributary_host", nil, connect)
@@ -82,6 +109,18 @@ func (t *hostTable) BestIndex(ix *sqlite3.IndexInfo) error {
 	}
 	ix.EstimatedCost = 1
 	return nil
+}
+
+// Close is called when SQLite is about to close the connection, and before it looks whether statements are left. It is
+// the only chance to finalize those of the engine that Register opened; should the connection stay open because the
+// application has left some itself, the engine is opened again when it is needed.
+func (t *hostTable) Close() (err error) {
+	defer recovered(&err)
+	t.h.attached = false
+	if t.h.session == nil {
+		return nil
+	}
+	return t.h.session.Close()
 }
 
 func (t *hostTable) Open() (sqlite3.VTabCursor, error) { return &hostCursor{t.h}, nil }

@@ -1,0 +1,189 @@
+package conformance
+
+import (
+	"embed"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"path/filepath"
+	"sort"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tributary-db/tributary/engine"
+)
+
+//go:embed scripts/*.txt
+var scripts embed.FS
+
+// RunAll runs every scenario of this package as a subtest.
+func RunAll(t *testing.T, h Host) {
+	names, err := scripts.ReadDir("scripts")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range names {
+		text, err := scripts.ReadFile("scripts/" + n.Name())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Run(strings.TrimSuffix(n.Name(), ".txt"), func(t *testing.T) {
+			t.Parallel()
+			Run(t, h, n.Name(), string(text))
+		})
+	}
+}
+
+// Run runs one scenario; name stands in front of its line numbers when one of them fails.
+func Run(t *testing.T, h Host, name, script string) {
+	t.Helper()
+	steps, err := parse(script)
+	if err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	r := newRunner(t, h)
+	defer r.close()
+	for _, s := range steps {
+		r.clock = r.clock.Add(time.Second) // so that a later line is later
+		if err := verbs[s.verb](r, s); err != nil {
+			t.Fatalf("%s:%d: %s %s: %v", name, s.line, s.verb, strings.Join(s.args, " "), err)
+		}
+	}
+	if err := r.check(r.names()); err != nil {
+		t.Fatalf("%s: at the end: %v", name, err)
+	}
+}
+
+// runner is the state of a scenario.
+type runner struct {
+	t        *testing.T
+	host     Host
+	dir      string
+	sites    map[string]*site
+	packages map[string]*parcel
+	cursors  map[[2]string]int64 // what send has carried from the first site to the second
+	backups  map[string]string   // path by name
+	clock    time.Time
+	random   *rand.Rand
+}
+
+// site is one replica of a scenario.
+type site struct {
+	name, path string
+	offset     time.Duration // of its wall clock
+	writer     Writer
+	conn       engine.Conn
+	closer     io.Closer
+	engine     *engine.Engine
+}
+
+// parcel is what pull kept under a name.
+type parcel struct {
+	packages [][]byte
+	cursor   int64
+}
+
+// epoch lies before any real clock, so that what a trigger captured by the real one can be told apart.
+var epoch = time.Date(2001, time.February, 3, 10, 0, 0, 0, time.UTC)
+
+func newRunner(t *testing.T, h Host) *runner {
+	return &runner{t: t, host: h, dir: t.TempDir(), sites: map[string]*site{}, packages: map[string]*parcel{},
+		cursors: map[[2]string]int64{}, backups: map[string]string{}, clock: epoch, random: rand.New(rand.NewPCG(1, 2))}
+}
+
+// verbs are the commands; README.md describes them.
+var verbs map[string]func(*runner, step) error
+
+func init() {
+	verbs = map[string]func(*runner, step) error{
+		"needs": (*runner).stepNeeds, "site": (*runner).stepSite, "schema": (*runner).stepSchema, "track": (*runner).stepTrack, "untrack": (*runner).stepUntrack,
+		"clone": (*runner).stepClone, "copy": (*runner).stepCopy, "backup": (*runner).stepBackup, "restore": (*runner).stepRestore,
+		"reopen": (*runner).stepReopen, "sql": (*runner).stepSQL, "fails": (*runner).stepFails,
+		"clock": (*runner).stepClock, "at": (*runner).stepAt, "fold": (*runner).stepFold, "compact": (*runner).stepCompact,
+		"sync": (*runner).stepSync, "send": (*runner).stepSend, "pull": (*runner).stepPull, "apply": (*runner).stepApply,
+		"empty": (*runner).stepEmpty,
+		"same":  (*runner).stepSame, "differ": (*runner).stepDiffer, "rows": (*runner).stepRows, "check": (*runner).stepCheck,
+		"quarantine": (*runner).stepQuarantine, "parked": (*runner).stepParked, "pending": (*runner).stepPending,
+		"newid": (*runner).stepNewID, "sameid": (*runner).stepSameID,
+	}
+}
+
+func (r *runner) names() []string {
+	var out []string
+	for n := range r.sites {
+		out = append(out, n)
+	}
+	sort.Strings(out)
+	return out
+}
+
+// find returns the named sites, at least min of them.
+func (r *runner) find(names []string, least int) ([]*site, error) {
+	if len(names) < least {
+		return nil, fmt.Errorf("needs %d sites", least)
+	}
+	var out []*site
+	for _, n := range names {
+		s := r.sites[n]
+		if s == nil {
+			return nil, fmt.Errorf("there is no site %q", n)
+		}
+		out = append(out, s)
+	}
+	return out, nil
+}
+
+func (r *runner) open(name string) (*site, error) {
+	s := &site{name: name, path: filepath.Join(r.dir, name+".db")}
+	if old := r.sites[name]; old != nil {
+		s.offset = old.offset
+	}
+	var err error
+	if s.writer, err = r.host.Writer(s.path); err != nil {
+		return nil, err
+	}
+	// A plain client creates the file.
+	if err := s.writer.Exec("PRAGMA user_version = 0"); err != nil {
+		return nil, err
+	}
+	if s.conn, s.closer, err = r.host.Conn(s.path); err != nil {
+		return nil, err
+	}
+	s.engine, err = engine.Open(r.t.Context(), s.conn, &engine.Options{
+		Now:        func() time.Time { return r.clock.Add(s.offset) },
+		Compressor: r.host.Compressor(),
+	})
+	r.sites[name] = s
+	return s, err
+}
+
+func (s *site) close() error {
+	if s.engine != nil {
+		if err := s.engine.Close(); err != nil {
+			return err
+		}
+		s.engine = nil
+	}
+	if s.closer != nil {
+		if err := s.closer.Close(); err != nil {
+			return err
+		}
+		s.closer = nil
+	}
+	if s.writer != nil {
+		if err := s.writer.Close(); err != nil {
+			return err
+		}
+		s.writer = nil
+	}
+	return nil
+}
+
+func (r *runner) close() {
+	for _, n := range r.names() {
+		if err := r.sites[n].close(); err != nil {
+			r.t.Errorf("closing site %s: %v", n, err)
+		}
+	}
+}
