@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/ncruces/go-sqlite3"
+	"github.com/ncruces/go-sqlite3/ext/fts5"
 
 	"github.com/tributary-db/tributary/conformance"
 	"github.com/tributary-db/tributary/crdt"
@@ -37,7 +38,11 @@ func (host) Writer(path string) (conformance.Writer, error) {
 }
 
 func open(path string) (*sqlite3.Conn, error) {
-	return sqlite3.Open("file:" + (&url.URL{Path: path}).EscapedPath() + "?_pragma=busy_timeout(10000)")
+	db, err := sqlite3.Open("file:" + (&url.URL{Path: path}).EscapedPath() + "?_pragma=busy_timeout(10000)")
+	if err != nil {
+		return nil, err
+	}
+	return db, fts5.Register(db)
 }
 
 // writer is a plain connection: nothing of Tributary is registered on it.

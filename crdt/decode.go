@@ -166,19 +166,20 @@ func (r *reader) tables(p *Package) {
 	}
 	seen := map[string]bool{}
 	for i := range p.Tables {
-		t := &p.Tables[i]
+		t, start := &p.Tables[i], r.off
 		t.Name = r.name()
 		t.Key = r.names("key columns")
 		t.Columns = r.names("columns")
 		if r.err != nil {
 			return
 		}
-		if seen[t.identity()] {
-			r.fail(ErrCorrupt, "table %q twice", t.Name)
+		identity := string(r.b[start:r.off])
+		if seen[identity] {
+			r.fail(ErrCorrupt, "table %q twice with the same columns", t.Name)
 		} else if err := t.validate(&r.limits); err != nil {
 			r.fail(ErrCorrupt, "table %q: %v", t.Name, err)
 		}
-		seen[t.identity()] = true
+		seen[identity] = true
 	}
 }
 

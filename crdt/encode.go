@@ -159,12 +159,19 @@ func (w *writer) header(b []byte) []byte {
 	}
 	b = appendUvarint(b, uint64(len(p.Tables)))
 	for _, t := range p.Tables {
-		b = appendName(b, t.Name)
-		for _, list := range [][]string{t.Key, t.Columns} {
-			b = appendUvarint(b, uint64(len(list)))
-			for _, name := range list {
-				b = appendName(b, name)
-			}
+		b = t.append(b)
+	}
+	return b
+}
+
+// append writes the table. Its bytes tell two tables of a package apart: one name may be there with several
+// sets of columns, as a replica that lacks a column passes on what it could not place under the columns of its origin.
+func (t *Table) append(b []byte) []byte {
+	b = appendName(b, t.Name)
+	for _, list := range [][]string{t.Key, t.Columns} {
+		b = appendUvarint(b, uint64(len(list)))
+		for _, name := range list {
+			b = appendName(b, name)
 		}
 	}
 	return b

@@ -22,8 +22,8 @@ type Package struct {
 
 	Covers []Cover       // sorted by site and version, not overlapping
 	Needs  VersionVector // what must have been applied before
-	Tables []Table
-	Rows   []RowChange // grouped by table, in the order of Tables
+	Tables []Table       // none twice, but one name may be there with several sets of columns
+	Rows   []RowChange   // grouped by table, in the order of Tables
 }
 
 // Cover says that the receiver may count these versions of a site as applied.

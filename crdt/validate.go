@@ -60,20 +60,17 @@ func (p *Package) validateHeader() error {
 	seen := make(map[string]bool, len(p.Tables))
 	for i := range p.Tables {
 		t := &p.Tables[i]
-		if seen[t.identity()] {
-			return fmt.Errorf("table %q twice", t.Name)
+		identity := string(t.append(nil))
+		if seen[identity] {
+			return fmt.Errorf("table %q twice with the same columns", t.Name)
 		}
-		seen[t.identity()] = true
+		seen[identity] = true
 		if err := t.validate(&d); err != nil {
 			return fmt.Errorf("table %q: %w", t.Name, err)
 		}
 	}
 	return nil
 }
-
-// identity tells two tables of a package apart. One name may come with several sets of columns: a replica that lacks a
-// column passes on what it could not place under the columns of its origin.
-func (t *Table) identity() string { return fmt.Sprintf("%q%q%q", t.Name, t.Key, t.Columns) }
 
 func validateCover(covers []Cover, i int) error {
 	c := covers[i]

@@ -194,12 +194,16 @@ func (a *applier) receive(p *crdt.Package, body []byte) error {
 		if err := a.set(p); err != nil {
 			return err
 		}
+	case why == "" && p.Bulk:
+		if err := a.bulk(p, body); err != nil {
+			return err
+		}
 	case why != "" && a.o.Mode == ModeOrdered:
 		return fmt.Errorf("%w: %s", ErrGap, why)
 	default:
 		a.r.State, a.r.Reason = StatePending, why
 		if why == "" {
-			a.r.Reason = "the rest of its set"
+			a.r.Reason = reasonRest
 		}
 		if err := a.wait(p, body, a.r.Reason); err != nil {
 			return err
@@ -430,7 +434,7 @@ func (e *Engine) foreignKeysOff(inUpdate bool, f func() error) error {
 	}
 	const back = "PRAGMA foreign_keys = ON"
 	if inUpdate {
-		e.restore += "; " + back
+		e.restore += back + "; "
 		return f()
 	}
 	return errors.Join(f(), e.conn.Exec(back))

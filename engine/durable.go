@@ -36,7 +36,7 @@ func (e *Engine) durable(inUpdate bool, f func() error) error {
 	}
 	restore := fmt.Sprintf("PRAGMA synchronous = %d", level.Int())
 	if inUpdate {
-		e.restore = restore // the host's statement commits after we return: see EndUpdate
+		e.restore += restore + "; " // the host's statement commits after we return: see EndUpdate
 		return f()
 	}
 	err = e.nest(false, f)

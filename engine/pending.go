@@ -24,6 +24,32 @@ type waiting struct {
 	applied      bool
 }
 
+// bulk applies a part of a bulk set at once if all parts before it have been, and keeps it otherwise.
+func (a *applier) bulk(p *crdt.Package, body []byte) error {
+	follows, err := a.e.one("SELECT EXISTS (SELECT 1 FROM tributary_waiting WHERE sender = ?1 AND until = ?2 AND body IS NULL)", crdt.Blob(p.Sender[:]), crdt.Int(p.Since))
+	if err != nil {
+		return err
+	}
+	cursor, err := a.e.peerCursor(p.Sender)
+	if err != nil {
+		return err
+	}
+	if follows.Int() == 0 && !p.Starts && (cursor == 0 || cursor < p.Since) {
+		a.r.State, a.r.Reason = StatePending, reasonRest
+		return a.wait(p, body, reasonRest)
+	}
+	a.r.State = StateApplied
+	if err := a.set(p); err != nil {
+		return err
+	}
+	if p.Ends {
+		return a.e.run("DELETE FROM tributary_waiting WHERE sender = ?1 AND until <= ?2", crdt.Blob(p.Sender[:]), crdt.Int(p.Until))
+	}
+	return a.wait(p, nil, reasonRest)
+}
+
+const reasonRest = "the rest of its set"
+
 // wait stores a package until it can be applied.
 func (a *applier) wait(p *crdt.Package, body []byte, reason string) error {
 	size, err := a.e.one("SELECT ifnull(sum(bytes), 0) FROM tributary_waiting WHERE body IS NOT NULL")
@@ -42,8 +68,12 @@ func (a *applier) wait(p *crdt.Package, body []byte, reason string) error {
 			flags |= f.bit
 		}
 	}
+	stored := crdt.Null() // a part that has been applied stays as a link of its set
+	if body != nil {
+		stored = crdt.Blob(body)
+	}
 	return a.e.run("INSERT INTO tributary_waiting(sender, since, until, part, flags, bytes, reason, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (sender, since, until) DO NOTHING",
-		crdt.Blob(p.Sender[:]), crdt.Int(p.Since), crdt.Int(p.Until), crdt.Int(int64(p.Part)), crdt.Int(flags), crdt.Int(int64(len(body))), crdt.TextString(reason), crdt.Blob(body))
+		crdt.Blob(p.Sender[:]), crdt.Int(p.Since), crdt.Int(p.Until), crdt.Int(int64(p.Part)), crdt.Int(flags), crdt.Int(int64(len(body))), crdt.TextString(reason), stored)
 }
 
 // drain applies every waiting set that has become whole and whose needs are met, until none is left. now is the package

@@ -212,12 +212,13 @@ func (p *pull) interval() (err error) {
 		}
 		p.starts = v.Int() != 0
 	}
-	for _, s := range now.Sites() {
-		if now[s] == p.needs[s] {
-			continue
+	if p.o.LocalOnly {
+		if p.needs, err = p.e.madeUpon(p.needs); err != nil {
+			return err
 		}
-		if p.o.LocalOnly && s != p.e.site {
-			p.needs[s] = now[s] // what the local changes were made upon
+	}
+	for _, s := range now.Sites() {
+		if now[s] == p.needs[s] || p.o.LocalOnly && s != p.e.site {
 			continue
 		}
 		c := crdt.Cover{Site: s, From: p.needs[s] + 1, To: now[s]}
@@ -230,6 +231,24 @@ func (p *pull) interval() (err error) {
 		p.covers = append(p.covers, c)
 	}
 	return nil
+}
+
+// madeUpon is what this site had applied when it made its newest changeset: what its own changes need when they
+// travel without those of others.
+func (e *Engine) madeUpon(since crdt.VersionVector) (crdt.VersionVector, error) {
+	pos, err := e.one("SELECT max(pos) FROM tributary_changeset WHERE site = ?1", crdt.Int(e.self))
+	if err != nil {
+		return nil, err
+	}
+	v, err := e.vectorAt(pos.Int())
+	if err != nil {
+		return nil, err
+	}
+	delete(v, e.site)
+	if since[e.site] > 0 {
+		v[e.site] = since[e.site]
+	}
+	return v, nil
 }
 
 // chainID is the hash chain's link at a version, zero where it is not known.

@@ -9,9 +9,11 @@ import (
 
 func TestSelectResumesAfterAcked(t *testing.T) {
 	s := newSite(t)
-	s.want("SELECT cursor, rows FROM o") // nothing yet
+	s.want("SELECT cursor, rows FROM o", "1 0") // the first package of a site says that it exists
+	s.exec("UPDATE o SET acked = 1")
+	s.want("SELECT cursor, rows FROM o") // nothing more yet
 	s.exec("INSERT INTO t VALUES (1, 'a')")
-	s.want("SELECT rows, part, last, peer, acked FROM o", "1 0 1 'hub' 0")
+	s.want("SELECT rows, part, last, peer, acked FROM o", "1 0 1 'hub' 1")
 	s.want("SELECT count(package) FROM o", "1") // not acknowledged: again
 	s.exec("UPDATE o SET acked = (SELECT cursor FROM o)")
 	s.want("SELECT count(package) FROM o", "0")
@@ -23,7 +25,7 @@ func TestSelectResumesAfterAcked(t *testing.T) {
 	s.want("SELECT rows FROM o WHERE cursor > NULL")
 	s.want("SELECT rows FROM o WHERE cursor > '0'", "2")
 	s.want("SELECT rows FROM o WHERE cursor > 'x'")
-	s.want("SELECT rows FROM o WHERE cursor > 1.5", "1")
+	s.want("SELECT rows FROM o WHERE cursor > 2.5", "1")
 	s.want("SELECT rows FROM o WHERE cursor > 99999", "2") // a cursor from another life of the file
 	s.want("SELECT rows FROM o ORDER BY cursor DESC", "1")
 }
