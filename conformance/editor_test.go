@@ -30,7 +30,7 @@ func (e *editor) run(n int) {
 		if enforce {
 			b.WriteString("PRAGMA foreign_keys = ON;")
 		}
-		b.WriteString("BEGIN;")
+		b.WriteString("PRAGMA synchronous = OFF; BEGIN;") // a plain client's business; it makes this test faster
 		for range k {
 			b.WriteString(e.edit(enforce))
 			b.WriteString(";\n")
@@ -61,8 +61,8 @@ func (e *editor) edit(enforce bool) string {
 		e.next++
 		return fmt.Sprintf("UPDATE OR IGNORE \"%s\" SET \"%s\" = %d WHERE rowid = %s%s", t.name, t.key[0], e.next, e.pick(t), e.childless(t, enforce))
 	default:
-		// Without enforcement one delete in ten may leave orphans, but not of the few rows that everything refers to.
-		loose := !enforce && e.rng.IntN(10) == 0 && t.rows > 200
+		// Without enforcement one delete in fifty may leave orphans, but not of the few rows that everything refers to.
+		loose := !enforce && e.rng.IntN(50) == 0 && t.rows > 200
 		return fmt.Sprintf("DELETE FROM \"%s\" WHERE rowid = %s%s", t.name, e.pick(t), e.childless(t, !loose))
 	}
 }
