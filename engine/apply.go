@@ -254,6 +254,14 @@ func newest(p *crdt.Package) (t crdt.Time) {
 
 // meetPeer compares what a package says of sites with what is known here, before anything is folded.
 func (e *Engine) meetPeer(p *crdt.Package) error {
+	if ord, ok := e.ords[p.Sender]; ok {
+		// What the others have forgotten since could come back with it.
+		if retired, err := e.one("SELECT retired FROM tributary_peer WHERE site = ?1", crdt.Int(ord)); err != nil {
+			return err
+		} else if retired.Int() != 0 {
+			return fmt.Errorf("%w: site %s; make it anew with clone from a good replica", ErrRetired, p.Sender)
+		}
+	}
 	for _, c := range p.Covers {
 		for _, at := range []struct {
 			v  crdt.Version

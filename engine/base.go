@@ -131,6 +131,11 @@ func (t *table) baseSQL(lower, upper bool) string {
 		args = append(args, fmt.Sprintf("?%d", i+1))
 	}
 	where := []string{"c.pos IS NULL"}
+	for i, k := range t.schema.Key {
+		if !t.schema.RowidKey && !k.NotNull { // a key with NULL names no row
+			where = append(where, names[i]+" IS NOT NULL")
+		}
+	}
 	if lower {
 		where = append(where, fmt.Sprintf("(%s) > (%s)", strings.Join(names, ", "), strings.Join(args[:n], ", ")))
 	}

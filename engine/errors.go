@@ -16,6 +16,7 @@ var (
 	ErrGap           = errors.New("tributary: a package before this one is missing")
 	ErrPendingFull   = errors.New("tributary: too many bytes are waiting in tributary_pending")
 	ErrEquivocation  = errors.New("tributary: one version was used for two contents")
+	ErrRetired       = errors.New("tributary: the sender was retired with forget-peer")
 	ErrClock         = errors.New("tributary: the wall clock is behind the stamps of this database")
 	ErrFormat        = errors.New("tributary: the database was written by a newer Tributary")
 	ErrForeignKeys   = errors.New("tributary: foreign key actions would fire while a package is applied")

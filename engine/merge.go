@@ -40,6 +40,12 @@ func (a *applier) block(p *crdt.Package, dict crdt.Table, rows []crdt.RowChange)
 	seen := map[string]bool{}
 	for i := range rows {
 		r := m.apply(&rows[i])
+		if !t.names(r.Key) {
+			if err := a.park(p, dict, rows[i:i+1], "its key cannot be a key here"); err != nil {
+				return err
+			}
+			continue
+		}
 		if m.unknown(&rows[i]) {
 			parked = append(parked, rows[i])
 		}
@@ -60,6 +66,16 @@ func (a *applier) block(p *crdt.Package, dict crdt.Table, rows []crdt.RowChange)
 		return a.park(p, dict, parked, "no column "+strings.Join(m.missing, ", "))
 	}
 	return nil
+}
+
+// names says whether a key can name a row of the table: none of it is NULL, and the alias of a rowid is an integer.
+func (t *table) names(key []crdt.Value) bool {
+	for _, v := range key {
+		if v.IsNull() || t.schema.RowidKey && v.Kind() != crdt.KindInt {
+			return false
+		}
+	}
+	return true
 }
 
 // columnMap translates a package's column numbers into the table's own.

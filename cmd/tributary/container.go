@@ -14,7 +14,7 @@ import (
 	"github.com/tributary-db/tributary/crdt"
 )
 
-// A container holds several packages in one stream, because a package does not say where it ends:
+// A container holds several packages in one stream:
 //
 //	bytes  content
 //	4      magic "TRPS"
@@ -22,8 +22,9 @@ import (
 //	n      the package
 //	...    length and package repeated until a length of 0
 //
-// The end mark makes a copy that was cut off between two packages detectable. Containers may be concatenated. Packages in
-// JSON need no container: they follow each other, one on a line.
+// The end mark is why it exists: packages say themselves how long they are, but a copy that was cut off between two of
+// them would look whole. Containers may be concatenated. Packages without a container, binary or JSON, follow each other,
+// with or without a line end between them: that is what comes out of SELECT package FROM stream_out_x.
 const (
 	containerMagic = "TRPS"
 	packageMagic   = "TRIB"
@@ -82,8 +83,7 @@ func readPackages(r io.Reader) iter.Seq2[[]byte, error] {
 		case looksLikeJSON(head):
 			readJSON(b, yield)
 		case strings.HasPrefix(packageMagic, string(head)):
-			pkg, err := readUpTo(b, int64(crdt.DefaultLimits().Package)+1)
-			yield(pkg, err)
+			readBare(b, yield)
 		default:
 			yield(nil, errNotPackages)
 		}
@@ -139,6 +139,38 @@ func truncated(i int, err error) error {
 		return fmt.Errorf("%w: the container ends inside or before package %d; copy it again", crdt.ErrTruncated, i)
 	}
 	return err
+}
+
+// readBare takes packages apart by the length that each gives at its start (crdt/FORMAT.md, "Envelope"). Whatever is
+// wrong with one, the decoder says it best, so it gets the bytes as they are.
+func readBare(b *bufio.Reader, yield func([]byte, error) bool) {
+	const lengthAt = len(packageMagic) + 1 // behind a byte for the format version
+	limit := int64(crdt.DefaultLimits().Package)
+	for {
+		size := limit + 1 // of a format whose length field is not known: all there is
+		head, _ := b.Peek(lengthAt + 4)
+		if len(head) == lengthAt+4 && string(head[:lengthAt]) == packageMagic+"\x01" {
+			size = min(size, max(int64(binary.LittleEndian.Uint32(head[lengthAt:])), int64(len(head))))
+		}
+		pkg, err := readUpTo(b, size)
+		if !yield(pkg, err) || err != nil {
+			return
+		}
+		for {
+			c, err := b.ReadByte()
+			if err == io.EOF {
+				return
+			}
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			if c != '\n' && c != '\r' {
+				b.UnreadByte()
+				break
+			}
+		}
+	}
 }
 
 // readUpTo reads at most n bytes. It allocates what really comes: a length in a file is only a claim.

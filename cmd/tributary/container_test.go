@@ -28,6 +28,11 @@ func container(t *testing.T, packages ...string) []byte {
 	return b.Bytes()
 }
 
+// bare is a package as far as its envelope goes.
+func bare(content string) string {
+	return packageMagic + "\x01" + string(binary.LittleEndian.AppendUint32(nil, uint32(9+len(content)))) + content
+}
+
 func TestReadPackages(t *testing.T) {
 	two := string(container(t, "TRIBone", "TRIBtwo"))
 	huge := containerMagic + string(binary.LittleEndian.AppendUint32(nil, 0xfffffff0)) + "TRIB"
@@ -42,6 +47,11 @@ func TestReadPackages(t *testing.T) {
 		{name: "empty container", in: string(container(t))},
 		{name: "concatenated", in: two + string(container(t, "x")), want: []string{"TRIBone", "TRIBtwo", "x"}},
 		{name: "bare", in: "TRIB and the rest", want: []string{"TRIB and the rest"}},
+		{name: "bare, two", in: bare("one\n") + bare("two"), want: []string{bare("one\n"), bare("two")}},
+		{name: "bare, lines", in: bare("one\n") + "\n" + bare("two") + "\r\n", want: []string{bare("one\n"), bare("two")}},
+		{name: "bare, cut", in: bare("one") + bare("two")[:10], want: []string{bare("one"), bare("two")[:10]}},
+		{name: "bare, rubbish behind", in: bare("one") + "\nrubbish", want: []string{bare("one"), "rubbish"}},
+		{name: "bare, length below its own", in: packageMagic + "\x01\x01\x00\x00\x00rest", want: []string{packageMagic + "\x01\x01\x00\x00\x00", "rest"}},
 		{name: "cut magic", in: "TR", want: []string{"TR"}}, // the decoder knows best how to say it
 		{name: "json", in: "{\"a\": 1}\n{\"b\": 2}\n", want: []string{`{"a": 1}`, `{"b": 2}`}},
 		{name: "json after blanks", in: " \n{}", want: []string{"{}"}},

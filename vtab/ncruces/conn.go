@@ -28,14 +28,16 @@ func NewConn(db *sqlite3.Conn) engine.Conn {
 	return h.conn
 }
 
-func (c *conn) Exec(sql string) error {
+func (c *conn) Exec(sql string) (err error) {
+	defer noMemory(&err)
 	if c.err != nil {
 		return c.err
 	}
 	return wrap(c.db.Exec(sql))
 }
 
-func (c *conn) Prepare(sql string) (engine.Stmt, error) {
+func (c *conn) Prepare(sql string) (_ engine.Stmt, err error) {
+	defer noMemory(&err)
 	if c.err != nil {
 		return nil, c.err
 	}

@@ -240,6 +240,45 @@ func TestErrorsCarryExtendedCodes(t *testing.T) {
 	}
 }
 
+func TestOutOfMemoryIsAnError(t *testing.T) {
+	db, err := sqlite3.OpenContext(sqlite3.WithMaxMemory(t.Context(), 16<<20), ":memory:")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	c := NewConn(db)
+	if err := c.Exec("CREATE TABLE t(v)"); err != nil {
+		t.Fatal(err)
+	}
+	const big = 7 << 20
+	isNoMemory := func(what string, err error) {
+		t.Helper()
+		var code engine.ErrorCode
+		if !errors.As(err, &code) || code.SQLiteCode()&0xff != int(sqlite3.NOMEM) {
+			t.Errorf("%s: got %v", what, err)
+		}
+	}
+	isNoMemory("Exec", c.Exec(fmt.Sprintf("INSERT INTO t SELECT randomblob(%d) || zeroblob(%d)", big, 2*big)))
+	s := prepare(t, c, "INSERT INTO t SELECT ?1 || ?1 || ?1")
+	isNoMemory("Run", s.Run(crdt.Blob(make([]byte, big))))
+	isNoMemory("Query", s.Query(crdt.Blob(make([]byte, 4*big))))
+	q := prepare(t, c, "SELECT ?1 || ?1 || ?1")
+	if err := q.Query(crdt.Blob(make([]byte, big))); err != nil {
+		t.Fatal(err)
+	}
+	_, err = q.Next(make([]crdt.Value, 1))
+	isNoMemory("Next", err)
+	c.SetRows(&engine.Rows{Data: [][]crdt.Value{{crdt.Blob(make([]byte, 4*big))}}})
+	isNoMemory("rows", c.Exec("INSERT INTO t SELECT c0 FROM tributary_rows"))
+	// Nothing of all that is left in the heap: the bound values are gone.
+	for range 20 {
+		one := prepare(t, c, "SELECT length(?1)")
+		if err := one.Run(crdt.Blob(make([]byte, big))); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 func TestTransactionAndFile(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "a b.db")
 	c := NewConn(open(t, file))

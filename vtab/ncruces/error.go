@@ -53,8 +53,32 @@ func (e *PanicError) Error() string { return fmt.Sprintf("tributary: internal er
 // recovered is deferred by every callback. A panic must not unwind through SQLite.
 func recovered(err *error) {
 	if v := recover(); v != nil {
-		*err = &PanicError{Value: v, Stack: debug.Stack()}
+		*err = panicked(v)
 	}
+}
+
+// panicked makes an error of what a callback has recovered.
+func panicked(v any) error {
+	if isNoMemory(v) {
+		return sqlite3.NOMEM
+	}
+	return &PanicError{Value: v, Stack: debug.Stack()}
+}
+
+// noMemory is deferred around calls of the driver, which panics when its heap is full: 256 MB for each connection,
+// unless it was opened with [sqlite3.WithMaxMemory]. That is no reason to end the program.
+func noMemory(err *error) {
+	if v := recover(); v != nil {
+		if !isNoMemory(v) {
+			panic(v)
+		}
+		*err = &Error{code: int(sqlite3.NOMEM), err: sqlite3.NOMEM}
+	}
+}
+
+func isNoMemory(v any) bool {
+	err, ok := v.(error)
+	return ok && err.Error() == sqlite3.NOMEM.Error()
 }
 
 // callbackError is an error on its way from a callback to SQLite.

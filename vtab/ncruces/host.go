@@ -2,7 +2,6 @@ package ncruces
 
 import (
 	"errors"
-	"runtime/debug"
 
 	"github.com/ncruces/go-sqlite3"
 
@@ -33,7 +32,7 @@ func (h *host) enter() (lastInsert int64) {
 // application what nested statements have inserted. https://sqlite.org/c3ref/set_last_insert_rowid.html
 func (h *host) leave(lastInsert int64, err *error) {
 	if v := recover(); v != nil {
-		*err = &PanicError{Value: v, Stack: debug.Stack()}
+		*err = panicked(v)
 	}
 	*err = sqlError(*err)
 	h.conn.db.SetLastInsertRowID(lastInsert)

@@ -13,17 +13,18 @@ type stmt struct {
 	s          *sqlite3.Stmt
 	parameters int
 	running    bool // has been bound or stepped and not been reset since
+	heavy      bool // holds big values, which must not wait for the next query in a heap of 256 MB
 }
 
-func (s *stmt) Query(args ...crdt.Value) error {
+// heavy is the size from which a value is big.
+const heavy = 64 << 10
+
+func (s *stmt) Query(args ...crdt.Value) (err error) {
+	defer noMemory(&err)
 	if s.s == nil {
 		return wrap(sqlite3.MISUSE)
 	}
-	if s.running {
-		// The error of a reset repeats that of the last step, which Next has reported.
-		s.running = false
-		s.s.Reset()
-	}
+	s.reset()
 	if len(args) < s.parameters {
 		// A parameter without an argument is NULL, not what the last query left in it.
 		if err := s.s.ClearBindings(); err != nil {
@@ -31,6 +32,7 @@ func (s *stmt) Query(args ...crdt.Value) error {
 		}
 	}
 	for i := range args {
+		s.heavy = s.heavy || len(args[i].Bytes()) >= heavy
 		if err := bind(s.s, i+1, &args[i]); err != nil {
 			return wrap(err)
 		}
@@ -39,52 +41,67 @@ func (s *stmt) Query(args ...crdt.Value) error {
 	return nil
 }
 
-func (s *stmt) Next(dst []crdt.Value) (bool, error) {
+func (s *stmt) Next(dst []crdt.Value) (ok bool, err error) {
 	if !s.running {
 		return false, wrap(sqlite3.MISUSE)
 	}
+	defer func() {
+		if !ok {
+			s.reset()
+		}
+	}()
+	defer noMemory(&err)
 	if !s.s.Step() {
-		err := s.s.Err()
-		s.running = false
-		s.s.Reset() // repeats err
-		return false, wrap(err)
+		return false, wrap(s.s.Err())
 	}
 	for i := range dst {
 		dst[i] = column(s.s, i)
 	}
 	if err := s.s.Err(); err != nil { // out of memory in a column
-		s.running = false
-		s.s.Reset()
 		return false, wrap(err)
 	}
 	return true, nil
 }
 
-func (s *stmt) Run(args ...crdt.Value) error {
+func (s *stmt) Run(args ...crdt.Value) (err error) {
 	if err := s.Query(args...); err != nil {
 		return err
 	}
-	s.running = false
+	if s.heavy {
+		defer s.reset()
+	} else {
+		s.running = false
+	}
+	defer noMemory(&err)
 	return wrap(s.s.Exec())
 }
 
 func (s *stmt) Reset() error {
-	if !s.running {
-		return nil
-	}
-	s.running = false
-	s.s.Reset() // its error is that of the last step, which Next has reported
+	s.reset()
 	return nil
 }
 
-func (s *stmt) Close() error {
+// reset drops the error of sqlite3_reset, which repeats that of the last step and has been reported.
+func (s *stmt) reset() {
+	if !s.running && !s.heavy || s.s == nil {
+		return
+	}
+	defer func() { _ = recover() }() // of being out of memory: the driver panics after the statement has been reset
+	heavy := s.heavy
+	s.running, s.heavy = false, false
+	if heavy {
+		defer s.s.ClearBindings()
+	}
+	s.s.Reset()
+}
+
+func (s *stmt) Close() (err error) {
 	if s.s == nil {
 		return nil
 	}
-	s.running = false
-	err := s.s.Close()
-	s.s = nil
-	return wrap(err)
+	defer func() { s.s, s.running = nil, false }()
+	defer noMemory(&err)
+	return wrap(s.s.Close())
 }
 
 // text views b as the string that the driver wants; the driver copies it into SQLite's memory before it returns.
