@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/tributary-db/tributary/crdt"
+	"github.com/tributary-db/tributary/engine/internal/sqltext"
 )
 
 // FoldResult says what a fold found: Version is 0 when nothing had changed.
@@ -165,12 +166,18 @@ func (f *folder) table(t *table, added crdt.ColumnSet) error {
 	for _, k := range t.schema.Key {
 		shown = append(shown, "t."+ident(k.Name))
 	}
-	sql := fmt.Sprintf("SELECT f.pos, f.mask, f.at, %s, %s, %s, c.pos, c.t, c.site, c.version, c.presence, c.cells FROM tributary_feed f LEFT JOIN %s c ON %s LEFT JOIN %s t ON %s WHERE f.tbl = ?1 ORDER BY %s, f.pos",
-		keyColumns(n, "f."), strings.Join(shown, ", "), keyColumns(n, "c."), t.sql.clock, strings.Join(on, " AND "), ident(t.name), user, strings.Join(order, ", "))
+	// The triggers that wrote these entries did not know columns added since. An update may have written there too: it
+	// did where the column no longer has the default with which it was added.
+	extra, wrote := ordinals(added), ""
+	for _, c := range extra {
+		wrote += fmt.Sprintf(", t.%s IS NOT %s", ident(t.columns[c]), t.defaultOf(c))
+	}
+	sql := fmt.Sprintf("SELECT f.pos, f.mask, f.at, %s, %s, %s, c.pos, c.t, c.site, c.version, c.presence, c.cells%s FROM tributary_feed f LEFT JOIN %s c ON %s LEFT JOIN %s t ON %s WHERE f.tbl = ?1 ORDER BY %s, f.pos",
+		keyColumns(n, "f."), strings.Join(shown, ", "), keyColumns(n, "c."), wrote, t.sql.clock, strings.Join(on, " AND "), ident(t.name), user, strings.Join(order, ", "))
 	// The sorter takes in all rows before the first comes out, so clocks may be written while the rest is read.
 	var cur captured
 	var curID []byte
-	err := f.e.each(sql, width, func(r []crdt.Value) error {
+	err := f.e.each(sql, width+len(extra), func(r []crdt.Value) error {
 		for _, k := range r[3 : 3+n] {
 			if k.IsNull() {
 				return nil // a key with NULL names no row: see README, limits
@@ -199,7 +206,13 @@ func (f *folder) table(t *table, added crdt.ColumnSet) error {
 			}
 		}
 		cur.at = max(cur.at, r[2].Int())
-		return cur.entry(r[1], added)
+		var late crdt.ColumnSet
+		for i, c := range extra {
+			if r[width+i].Int() != 0 {
+				late.Add(c)
+			}
+		}
+		return cur.entry(r[1], late)
 	}, crdt.Int(t.id))
 	if err == nil && curID != nil {
 		err = f.row(t, &cur)
@@ -210,8 +223,19 @@ func (f *folder) table(t *table, added crdt.ColumnSet) error {
 	return f.write(t)
 }
 
+// defaultOf is the SQL text of a column's default value. A column that was added has a constant one.
+// https://sqlite.org/lang_altertable.html#alter_table_add_column
+func (t *table) defaultOf(ord int) string {
+	for _, c := range t.schema.Columns {
+		if sqltext.EqualName(c.Name, t.columns[ord]) && c.Default != "" {
+			return "(" + c.Default + ")"
+		}
+	}
+	return "NULL"
+}
+
 // entry takes in one feed entry of the row, in feed order.
-func (c *captured) entry(mask crdt.Value, added crdt.ColumnSet) error {
+func (c *captured) entry(mask crdt.Value, late crdt.ColumnSet) error {
 	if mask.Kind() == crdt.KindInt && mask.Int() < 0 {
 		switch mask.Int() {
 		case maskInsert:
@@ -225,8 +249,7 @@ func (c *captured) entry(mask crdt.Value, added crdt.ColumnSet) error {
 		return nil
 	}
 	c.updated = true
-	// The triggers that wrote this entry did not know columns added since, which may have changed too.
-	c.mask = c.mask.Union(added)
+	c.mask = c.mask.Union(late)
 	return addMask(&c.mask, mask)
 }
 

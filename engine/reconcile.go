@@ -79,7 +79,19 @@ func (e *Engine) reconcileTable(t *table, added map[int64]crdt.ColumnSet) (chang
 		return false, err
 	}
 	added[t.id] = set
-	return true, e.makeTriggers(t)
+	if err := e.makeTriggers(t); err != nil {
+		return false, err
+	}
+	t.sql = newTableSQL(t)
+	// A REPLACE may have evicted rows through a unique index that the old triggers did not know.
+	return true, e.run(t.missingSQL(), crdt.Int(t.id))
+}
+
+// missingSQL logs a delete for every row that has a clock and should be shown, but is not in the table.
+func (t *table) missingSQL() string {
+	n := len(t.schema.Key)
+	return fmt.Sprintf("INSERT INTO tributary_feed(tbl, mask, at, %s) SELECT ?1, %d, 0, %s FROM %s c LEFT JOIN %s t ON %s WHERE t.%s IS NULL",
+		keyColumns(n, ""), maskDelete, keyColumns(n, "c."), t.sql.clock, ident(t.name), t.sql.onKey, ident(t.schema.Key[0].Name))
 }
 
 // clockKeys is the number of key columns that the clock table has.
@@ -161,7 +173,7 @@ func (e *Engine) rebuilt(t *table) error {
 	into := fmt.Sprintf("INSERT INTO tributary_feed(tbl, mask, at, %s) ", keyColumns(n, ""))
 	for _, sql := range []string{
 		into + fmt.Sprintf("SELECT ?1, CASE WHEN c.pos IS NULL THEN %d ELSE %s END, 0, %s FROM %s t LEFT JOIN %s c ON %s", maskInsert, fullMask(len(t.columns)), strings.Join(user, ", "), ident(t.name), t.sql.clock, t.sql.onKey),
-		into + fmt.Sprintf("SELECT ?1, %d, 0, %s FROM %s c LEFT JOIN %s t ON %s WHERE t.%s IS NULL", maskDelete, keyColumns(n, "c."), t.sql.clock, ident(t.name), t.sql.onKey, ident(t.schema.Key[0].Name)),
+		t.missingSQL(),
 	} {
 		if err := e.run(sql, crdt.Int(t.id)); err != nil {
 			return err
