@@ -182,7 +182,6 @@ func (l *link) carry(t *testing.T, rng *rand.Rand, maxBytes int, calm bool) {
 		if err != nil {
 			t.Fatalf("apply %s to %s: %v", l.from.name, l.to.name, err)
 		}
-		debugCarry(t, l, b, r)
 		l.stats[r.State]++
 	}
 	l.held = l.held[n:]

@@ -127,8 +127,8 @@ func (e *Engine) duplicate(p *crdt.Package) (bool, error) {
 	if err != nil || cursor >= p.Until {
 		return cursor >= p.Until && p.Scope == 0 && !p.LocalOnly, err
 	}
-	if !p.Ends || len(p.Covers) == 0 {
-		return false, nil
+	if !p.Starts || !p.Ends || len(p.Covers) == 0 {
+		return false, nil // the last part of a set ends the waiting of the others even if all has come another way
 	}
 	have, err := e.applied()
 	if err != nil {

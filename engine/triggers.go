@@ -114,8 +114,8 @@ func (g triggerText) keyChanged() string {
 
 func (g triggerText) keySame() string { return " AND NOT " + g.keyChanged() }
 
-// keyAssigned lists the names by which a statement can assign to the key. The rowid's own names do not name a column,
-// but SQLite compares the list with the statement's words. https://sqlite.org/lang_createtable.html#rowid
+// keyAssigned lists the names by which a statement can assign to the key. SQLite compares the list with the words of the
+// statement, so the rowid's own names have to be in it; if another column has such a name, the condition sorts it out. https://sqlite.org/lang_createtable.html#rowid
 func (g triggerText) keyAssigned() string {
 	var names []string
 	for _, k := range g.t.Key {
@@ -123,7 +123,7 @@ func (g triggerText) keyAssigned() string {
 	}
 	if g.t.RowidKey {
 		for _, alias := range []string{"rowid", "oid", "_rowid_"} {
-			if !sqltext.EqualName(alias, g.t.Key[0].Name) && !g.t.hasColumn(alias) {
+			if !sqltext.EqualName(alias, g.t.Key[0].Name) {
 				names = append(names, alias)
 			}
 		}

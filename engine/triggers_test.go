@@ -133,6 +133,12 @@ var captureCases = []struct {
 		REPLACE INTO t VALUES (3, 'Abc', 1.0)
 		UPDATE OR REPLACE t SET lower = 'ABC' WHERE id = 2`,
 		"1:-1 1; 1:-1 2; 1:0 1; 1:-1 3; 1:0 3; 1:1 2", false},
+	{"evicts by an expression over columns called as other things are", `CREATE TABLE t(id INTEGER PRIMARY KEY, text TEXT, nocase TEXT, "glob" INT, x);
+		CREATE UNIQUE INDEX i ON t(CAST(x AS text), (text COLLATE nocase) || nocase) WHERE text GLOB 'a*' AND glob > 1`, "t",
+		`INSERT INTO t VALUES (1, 'ab', 'c', 2, 5), (2, 'ab', 'c', 1, 5)
+		REPLACE INTO t VALUES (3, 'ab', 'c', 3, '5')
+		UPDATE OR REPLACE t SET glob = 4 WHERE id = 2`,
+		"1:-1 1; 1:-1 2; 1:0 1; 1:-1 3; 1:0 3; 1:4 2", false},
 	{"evicts by a partial index", "CREATE TABLE t(id INTEGER PRIMARY KEY, u, gone, x); CREATE UNIQUE INDEX i ON t(u) WHERE gone IS NULL", "t",
 		`INSERT INTO t VALUES (1, 5, NULL, 0), (2, 5, 1, 0)
 		INSERT OR REPLACE INTO t VALUES (3, 5, 2, 0)

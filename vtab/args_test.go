@@ -35,29 +35,28 @@ func TestParseIn(t *testing.T) {
 }
 
 func TestBadArguments(t *testing.T) {
-	for text, why := range map[string]string{
-		"peer":                   "is not one of",
-		"mode='x'":               "is not one of",
-		"peer=":                  "missing",
-		"peer='x":                "no closing quote",
-		"peer='":                 "no closing quote",
-		"peer='a'b'":             "quote inside",
-		"peer=a b":               "must be quoted",
-		"peer='a', peer='b'":     "twice",
-		"since=1.5":              "whole number",
-		"since=-1":               "whole number",
-		"max_bytes=0":            "whole number",
-		"max_bytes=9999999999":   "whole number",
-		"local_only=yes":         "whole number",
-		"format=xml":             "binary, json",
-		"exclude_sites='ab, cd'": "32 hex digits",
+	for _, test := range []struct{ argument, why string }{
+		{"peer", "is not one of"},
+		{"mode='x'", "is not one of"},
+		{"peer=", "missing"},
+		{"peer='x", "no closing quote"},
+		{"peer='", "no closing quote"},
+		{"peer='a'b'", "quote inside"},
+		{"peer=a b", "must be quoted"},
+		{"since=1.5", "whole number"},
+		{"since=-1", "whole number"},
+		{"max_bytes=0", "whole number"},
+		{"max_bytes=9999999999", "whole number"},
+		{"local_only=yes", "whole number"},
+		{"format=xml", "binary, json"},
+		{"exclude_sites='ab, cd'", "32 hex digits"},
+		{"Tables=t", "twice"},
 	} {
-		if _, _, err := parseOut(strings.Split(text, ", ")); text != "exclude_sites='ab, cd'" && (err == nil || !strings.Contains(err.Error(), why)) {
-			t.Errorf("%s: got %v, want an error that says %q", text, err, why)
-		} else if text == "exclude_sites='ab, cd'" {
-			if _, _, err := parseOut([]string{text}); err == nil || !strings.Contains(err.Error(), why) {
-				t.Errorf("%s: got %v", text, err)
-			}
+		if _, _, err := parseOut([]string{"tables=t", test.argument}); err == nil || !strings.Contains(err.Error(), test.why) {
+			t.Errorf("%s: got %v, want an error that says %q", test.argument, err, test.why)
 		}
+	}
+	if _, _, err := parseIn([]string{"mode='soon'"}); err == nil || !strings.Contains(err.Error(), "causal, ordered, eventual") {
+		t.Errorf("mode: got %v", err)
 	}
 }

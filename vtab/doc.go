@@ -30,6 +30,9 @@
 // state row never folds and can be read and updated anywhere; an UPDATE inside a transaction is rolled back with it,
 // which only means that packages are sent again.
 //
+// While another connection writes, a SELECT that has to fold waits as long as the connection's busy timeout allows,
+// though no longer than about 40 seconds.
+//
 // Packages are built a few at a time while rows are read, never in between, so that what the application writes between
 // two rows cannot leak into a package half way. LIMIT 1 builds one. last_retrieved is known to its connection at once
 // and stored with the next UPDATE.

@@ -21,7 +21,8 @@ type Session struct {
 	// retrieved is the last cursor that each stream has handed out here, until an UPDATE stores it.
 	retrieved map[string]int64
 	// failed is why the last package of a sender was refused, by stream, until one of its packages is accepted.
-	failed map[string]map[crdt.Site]string
+	failed   map[string]map[crdt.Site]string
+	patience patience
 }
 
 // NewSession makes a session; options go to the engine.
@@ -147,6 +148,7 @@ func (b *book) create(ctx context.Context) error {
 
 func (b *book) destroy(ctx context.Context) error {
 	delete(b.s.retrieved, b.key())
+	delete(b.s.failed, b.key())
 	if b.temporary {
 		delete(b.s.temp, b.key())
 		return nil
@@ -176,6 +178,8 @@ func (b *book) rename(ctx context.Context, name string) error {
 		delete(b.s.temp, from)
 		b.s.retrieved[b.key()] = b.s.retrieved[from]
 		delete(b.s.retrieved, from)
+		b.s.failed[b.key()] = b.s.failed[from]
+		delete(b.s.failed, from)
 	}
 	return nil
 }

@@ -70,9 +70,13 @@ func (c *outCursorRows) Fill(ctx context.Context, w RowWriter) (more bool, err e
 	// Each Fill begins a pull where the last one ended, instead of keeping one open: a pull that is read while the
 	// application writes between two rows would see those writes without their clocks.
 	for p, err := range e.Pull(ctx, o) {
+		if err != nil && c.batch == 1 && n == 0 {
+			return false, c.t.s.again(ctx, err)
+		}
 		if err != nil {
 			return false, err
 		}
+		c.t.s.patience = patience{}
 		c.add(w, &p)
 		if c.done = p.Last; c.done {
 			return false, nil

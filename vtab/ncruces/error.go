@@ -106,6 +106,7 @@ var codes = []struct {
 	code sqlite3.ErrorCode
 }{
 	{vtab.ErrNoPlan, sqlite3.CONSTRAINT},
+	{vtab.ErrAgain, sqlite3.SCHEMA},
 	{engine.ErrReadOnly, sqlite3.READONLY},
 	{engine.ErrPendingFull, sqlite3.FULL},
 	{crdt.ErrLimit, sqlite3.TOOBIG},
