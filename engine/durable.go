@@ -55,12 +55,3 @@ func (e *Engine) EndUpdate() {
 		}
 	}
 }
-
-// flush makes sure that no folded version is still unsynced: a synced commit in WAL mode covers all commits before it.
-func (e *Engine) flush() error {
-	v, err := e.meta("unsynced")
-	if err != nil || v.Int() == 0 {
-		return err
-	}
-	return e.durable(false, func() error { return e.setMeta("unsynced", crdt.Int(0)) })
-}

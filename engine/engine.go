@@ -156,9 +156,6 @@ func (e *Engine) siteOf(ord int64) crdt.Site {
 	return e.sites[ord]
 }
 
-// need is load for operations that make no sense before the first Track.
-func (e *Engine) need(ctx context.Context) error { return e.load(ctx) }
-
 // Version is this site's newest version, 0 before its first changeset.
 func (e *Engine) Version(ctx context.Context) (crdt.Version, error) {
 	v, err := e.Vector(ctx)

@@ -98,7 +98,6 @@ type folder struct {
 	now     crdt.Time
 	last    crdt.Time
 	rows    int
-	total   int64
 	touched *touched
 	out     [][]crdt.Value
 }

@@ -24,7 +24,6 @@ type rowState struct {
 	key     []crdt.Value
 	row     crdt.Row
 	clock   clock
-	known   bool
 	shown   crdt.Dot // birth of the incarnation in the user's table, zero if there is none
 	reasons map[crdt.Dot]*hidden
 	keys    map[crdt.Dot][]crdt.Value // how each incarnation spells the key

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -132,13 +131,4 @@ func (e *Engine) Quarantine(ctx context.Context) ([]QuarantineInfo, error) {
 		return cmp.Or(strings.Compare(a.Table, b.Table), compareKeys(a.Key, b.Key), a.Site.Compare(b.Site), cmp.Compare(a.Version, b.Version))
 	})
 	return out, nil
-}
-
-// vectorText shows a vector to people.
-func vectorText(v crdt.VersionVector) string {
-	b, err := v.MarshalJSON()
-	if err != nil {
-		return fmt.Sprint(v)
-	}
-	return string(b)
 }

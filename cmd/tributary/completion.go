@@ -39,7 +39,8 @@ func (a *app) complete(cmd *cobra.Command, args []string, list func(context.Cont
 	if ctx == nil {
 		ctx = context.Background()
 	}
-	quick := app{in: a.in, out: a.out, err: a.err, timeout: 200 * time.Millisecond}
+	quick := *a
+	quick.timeout = 200 * time.Millisecond
 	d, err := quick.open(ctx, args[0], toRead)
 	if err != nil {
 		return nil, none

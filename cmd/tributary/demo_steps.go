@@ -18,9 +18,8 @@ func (d *demo) openShop(ctx context.Context) error {
 	}
 	d.say("office.db is an ordinary SQLite file: customers, products, orders and their lines, with foreign keys and a UNIQUE")
 	d.say("email. One command makes it a replica, two more give it peers:")
-	quiet := *d.app // the commands' own output would name the temporary folder in every line
-	var errors bytes.Buffer
-	quiet.out, quiet.err = io.Discard, &errors
+	var errors bytes.Buffer // the commands' own output would name the temporary folder in every line
+	quiet := newApp(d.app.in, io.Discard, &errors)
 	for _, line := range []string{"track office.db --all", "clone office.db van.db", "clone office.db market.db"} {
 		d.say("  tributary %s", line)
 		args := strings.Fields(line)

@@ -17,6 +17,5 @@ func main() {
 	// files removed. Whoever sends a second one does not want to wait for that.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)
-	a := &app{in: os.Stdin, out: os.Stdout, err: os.Stderr}
-	os.Exit(a.run(ctx, os.Args[1:]))
+	os.Exit(newApp(os.Stdin, os.Stdout, os.Stderr).run(ctx, os.Args[1:]))
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"math"
 	"testing"
 	"time"
@@ -69,27 +70,29 @@ func TestJSONValue(t *testing.T) {
 }
 
 func TestProgress(t *testing.T) {
-	now := time.Unix(0, 0)
 	for _, test := range []struct {
 		rewrite bool
 		want    string
 	}{
-		{false, "rows: 300 of 1,000 (30 %)\nrows: 1,000 of 1,000 (100 %)\n"},
-		{true, "\r\x1b[Krows: 300 of 1,000 (30 %)\r\x1b[Krows: 400 of 1,000 (40 %)\r\x1b[Krows: 1,000 of 1,000 (100 %)\r\x1b[K"},
+		{false, "rows: 300 of 1,000 (30 %)\nrows: 2,000\nresult\n"},
+		{true, "\r\x1b[Krows: 300 of 1,000 (30 %)\r\x1b[Krows: 400 of 1,000 (40 %)\r\x1b[Krows: 2,000\r\x1b[Kresult\n"},
 	} {
 		var b bytes.Buffer
-		p := &progressLine{w: &b, rewrite: test.rewrite, now: func() time.Time { return now }}
-		report := func(after time.Duration, step string, done int64) {
+		now := time.Unix(0, 0)
+		a := newApp(nil, &b, &b)
+		p := &progressLine{w: &b, bar: a.bar, rewrite: test.rewrite, now: func() time.Time { return now }}
+		report := func(after time.Duration, step string, done, total int64) {
 			now = now.Add(after)
-			p.report(engine.Progress{Step: step, Done: done, Total: 1000})
+			p.show(engine.Progress{Step: step, Done: done, Total: total})
 		}
-		report(0, "short", 0) // over within a second: never shown
-		report(500*time.Millisecond, "short", 1000)
-		report(0, "rows", 100)
-		report(900*time.Millisecond, "rows", 200)
-		report(200*time.Millisecond, "rows", 300)
-		report(100*time.Millisecond, "rows", 400)
-		report(100*time.Millisecond, "rows", 1000)
+		report(0, "short", 0, 1000) // over within a second: never shown
+		report(500*time.Millisecond, "short", 1000, 1000)
+		report(2*time.Second, "rows", 100, 1000)
+		report(900*time.Millisecond, "rows", 200, 1000)
+		report(200*time.Millisecond, "rows", 300, 1000)
+		report(100*time.Millisecond, "rows", 400, 1000)
+		report(950*time.Millisecond, "rows", 2000, 0)
+		fmt.Fprintln(a.out, "result")
 		if b.String() != test.want {
 			t.Errorf("rewrite=%v: got %q, want %q", test.rewrite, b.String(), test.want)
 		}

@@ -21,10 +21,16 @@ const (
 // app is what the commands share: the three streams and the global flags.
 type app struct {
 	in       io.Reader
-	out, err io.Writer
+	out, err *stream
+	bar      *bar
 
 	timeout  time.Duration
 	progress bool
+}
+
+func newApp(in io.Reader, out, err io.Writer) *app {
+	b := &bar{clear: err}
+	return &app{in: in, out: &stream{out, b}, err: &stream{err, b}, bar: b}
 }
 
 // errNo makes a command end with exit code 1 after it has already said why.

@@ -35,6 +35,7 @@ func Register(db *sqlite3.Conn, o *engine.Options) error {
 
 func registerModule(h *host, m vtab.Module) error {
 	if m.Eponymous {
+		//lint:ignore SA1019 the generic method needs a newer Go than go.mod asks for
 		return sqlite3.CreateModule(h.conn.db, m.Name, nil, func(db *sqlite3.Conn, _, schema, name string, arg ...string) (_ *table, err error) {
 			defer h.leave(h.enter(), &err)
 			t, err := m.Connect(vtab.Arguments{Schema: schema, Table: name, List: arg})
@@ -60,6 +61,7 @@ func registerModule(h *host, m vtab.Module) error {
 		}
 		return s, s.s.Create(db.GetInterrupt())
 	}
+	//lint:ignore SA1019 the generic method needs a newer Go than go.mod asks for
 	return sqlite3.CreateModule(h.conn.db, m.Name, create, connect)
 }
 
