@@ -80,6 +80,12 @@ func (e *Engine) Apply(ctx context.Context, body []byte, o ApplyOptions) (ApplyR
 		})
 	})
 	if err := e.done(err); err != nil {
+		if e.stolen && !e.conn.InTransaction() {
+			e.stolen = false
+			if _, rerr := e.Remint(ctx); rerr != nil {
+				err = errors.Join(err, rerr)
+			}
+		}
 		if e.conn.InTransaction() {
 			return r, &PartialError{wrap("apply", err)}
 		}
@@ -123,6 +129,11 @@ type applier struct {
 
 // duplicate reports whether everything that the package covers has been applied.
 func (e *Engine) duplicate(p *crdt.Package) (bool, error) {
+	for _, c := range p.Covers {
+		if have, err := e.chainID(c.Site, c.To); err != nil || !have.IsZero() && !c.ID.IsZero() && have != c.ID {
+			return false, err // meetPeer reports it
+		}
+	}
 	cursor, err := e.peerCursor(p.Sender)
 	if err != nil || cursor >= p.Until {
 		return cursor >= p.Until && p.Scope == 0 && !p.LocalOnly, err
@@ -272,11 +283,7 @@ func (e *Engine) meetPeer(p *crdt.Package) error {
 				return err
 			}
 			if !have.IsZero() && !at.id.IsZero() && have != at.id {
-				if c.Site == e.site { // somebody else went on under our name: go on under another
-					if _, err := e.remint(); err != nil {
-						return err
-					}
-				}
+				e.stolen = e.stolen || c.Site == e.site // somebody else went on under our name: go on under another
 				return fmt.Errorf("%w: version %d of site %s; a copy of that database was written under the same identity: clone it again from a good replica", ErrEquivocation, at.v, c.Site)
 			}
 		}

@@ -26,6 +26,7 @@ type Engine struct {
 	cookie     int64 // PRAGMA schema_version that tables were read at
 	checked    bool  // the identity was compared with the side file
 	prog       reporter
+	stolen     bool         // another file was found to use this site's id: take a new one once the transaction has ended
 	folded     crdt.Version // newest version folded in the open transaction, for the side file
 	restore    string       // pragma that gives the application its synchronous level back
 	heartbeat  bool         // the next fold makes a version even if nothing has changed

@@ -580,3 +580,27 @@ func TestIdentityExclude(t *testing.T) {
 		}
 	}
 }
+
+// TestIdentityBaseRolledBack is the first fold of a table with rows, rolled back by the application and done again.
+func TestIdentityBaseRolledBack(t *testing.T) {
+	r := newReplicas(t, 2, identitySchema)
+	a, b := tracked(t), r[1]
+	defer a.shut()
+	a.exec("CREATE TABLE u(id INTEGER PRIMARY KEY, a); INSERT INTO u VALUES (1, 'base')")
+	b.exec("CREATE TABLE u(id INTEGER PRIMARY KEY, a)")
+	for _, x := range []*replica{a, b} {
+		if _, err := x.e.Track(t.Context(), "u"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := a.db.Exec("BEGIN"); err != nil {
+		t.Fatal(err)
+	}
+	a.fold()
+	if err := a.db.Exec("ROLLBACK"); err != nil {
+		t.Fatal(err)
+	}
+	sync(t, a, b)
+	same(t, a, b)
+	b.expect("SELECT * FROM u", "1|base")
+}

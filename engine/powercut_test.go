@@ -405,7 +405,7 @@ func TestPowerCut(t *testing.T) {
 		t.Fatalf("without a cut: %d cuts, %d sites", whole.cuts, len(whole.sites))
 	}
 	if testing.Short() {
-		step = max(1, total/40)
+		step = max(1, total/25)
 	}
 	points, cuts, lost, renamed := 0, 0, 0, 0
 	for k := 1; k <= total; k += step {

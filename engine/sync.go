@@ -41,6 +41,9 @@ func Sync(ctx context.Context, a, b *Engine, o SyncOptions) (SyncResult, error) 
 			return r, fmt.Errorf("%w: %s", err, e.conn.Filename())
 		}
 	}
+	if err := introduce(ctx, a, b); err != nil {
+		return r, err
+	}
 	if a.site == b.site {
 		// Both folds notice which of the two files is the copy.
 		for _, e := range []*Engine{a, b} {
@@ -67,6 +70,36 @@ func Sync(ctx context.Context, a, b *Engine, o SyncOptions) (SyncResult, error) 
 		}
 	}
 	return r, nil
+}
+
+// introduce verifies both identities before either is named to the other or left out of a pull. A replica of which the
+// other knows more than itself was restored from a backup: it goes on under a new name before it folds under a version
+// that is used up.
+func introduce(ctx context.Context, a, b *Engine) error {
+	for _, e := range []*Engine{a, b} {
+		if err := e.change(ctx, func() error { return nil }); err != nil && !errors.Is(err, ErrReadOnly) {
+			return err
+		}
+	}
+	for _, x := range [][2]*Engine{{a, b}, {b, a}} {
+		if x[0].conn.ReadOnly() || x[0].site == x[1].site {
+			continue
+		}
+		knows, err := x[1].vector()
+		if err != nil {
+			return err
+		}
+		own, err := x[0].ownVersion()
+		if err != nil {
+			return err
+		}
+		if knows[x[0].site] > own {
+			if _, err := x[0].Remint(ctx); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // transfer brings b what it lacks of a, and returns the number of packages that were news.

@@ -78,9 +78,14 @@ func (e *Engine) change(ctx context.Context, f func() error) error {
 
 // done ends a write transaction of the engine: on success the versions that it folded are noted beside the database.
 func (e *Engine) done(err error) error {
-	if err != nil {
+	switch {
+	case err != nil:
 		e.forget()
-	} else if e.folded > 0 && !e.conn.InTransaction() {
+		e.checked, e.folded = false, 0 // what was minted or folded is rolled back
+	case e.conn.InTransaction():
+		e.forget()
+		e.checked, e.folded = false, 0 // the caller may still roll it back
+	case e.folded > 0:
 		e.witness(e.folded)
 		e.folded = 0
 	}

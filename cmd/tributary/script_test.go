@@ -29,8 +29,13 @@ func TestMain(m *testing.M) {
 //
 // and the condition [root], under which permissions stop nobody.
 func TestScripts(t *testing.T) {
+	dir := "testdata"
+	if raceScripts != nil {
+		dir = ""
+	}
 	testscript.Run(t, testscript.Params{
-		Dir:                 "testdata",
+		Dir:                 dir,
+		Files:               raceScripts,
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Setup: func(env *testscript.Env) error {

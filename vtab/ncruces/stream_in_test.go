@@ -270,3 +270,14 @@ func TestTwoConnections(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// The second connection has read the table before the first one gave its rows their version.
+func TestBaseIsFoldedOnce(t *testing.T) {
+	a := newSite(t)
+	a.exec("CREATE TABLE big(k INTEGER PRIMARY KEY, v); INSERT INTO big VALUES (1, 1), (2, 2); SELECT tributary_track('big')")
+	b := openSite(t, a.file)
+	b.want("SELECT tributary_version()", "0")
+	a.want("SELECT rows FROM o", "2")
+	b.want("SELECT rows FROM o", "2")
+	b.want("SELECT kind, version FROM tributary_changes", "'base' 1")
+}
