@@ -50,6 +50,11 @@ func (e *Engine) foldBases() error {
 	if err := e.changeset(e.self, version, pos, 0); err != nil {
 		return err
 	}
+	// Other connections have read these tables: nothing else tells them, since the schema has not changed.
+	if err := e.setMeta("bases", crdt.Int(pos)); err != nil {
+		return err
+	}
+	e.bases = pos
 	return e.setMeta("pos", crdt.Int(pos))
 }
 

@@ -24,6 +24,7 @@ type Engine struct {
 	byName     map[string]*table
 	byID       map[int64]*table
 	cookie     int64 // PRAGMA schema_version that tables were read at
+	bases      int64 // position of the newest base chunk that tables were read at
 	checked    bool  // the identity was compared with the side file
 	prog       reporter
 	stolen     bool         // another file was found to use this site's id: take a new one once the transaction has ended
@@ -67,7 +68,10 @@ func (e *Engine) load(ctx context.Context) error {
 		return wrap("open", err)
 	}
 	if e.ready && cookie.Int() == e.cookie {
-		return e.loadSelf()
+		bases, err := e.meta("bases")
+		if err != nil || bases.Int() == e.bases {
+			return errors.Join(err, e.loadSelf())
+		}
 	}
 	n, err := e.one("SELECT count(*) FROM sqlite_schema WHERE name = 'tributary_meta' AND type = 'table'")
 	if err != nil {
@@ -88,7 +92,11 @@ func (e *Engine) load(ctx context.Context) error {
 	if err := e.loadTables(); err != nil {
 		return err
 	}
-	e.ready, e.cookie = true, cookie.Int()
+	bases, err := e.meta("bases")
+	if err != nil {
+		return err
+	}
+	e.ready, e.cookie, e.bases = true, cookie.Int(), bases.Int()
 	return e.loadSelf()
 }
 

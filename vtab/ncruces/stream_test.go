@@ -3,6 +3,7 @@ package ncruces
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -133,11 +134,12 @@ func TestListings(t *testing.T) {
 }
 
 func TestLongFeed(t *testing.T) {
+	const rows = 3000 // several batches
 	a, s := newSite(t), newSite(t)
-	a.exec("INSERT INTO t(v) WITH n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 9000) SELECT i FROM n")
+	a.exec(fmt.Sprintf("INSERT INTO t(v) WITH n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < %d) SELECT i FROM n", rows))
 	send(a, s)
 	for _, s := range []*site{a, s} {
-		s.want("SELECT count(*), count(DISTINCT key), max(cursor) <= tributary_cursor() FROM tributary_changes", "9000 9000 1")
+		s.want("SELECT count(*), count(DISTINCT key), max(cursor) <= tributary_cursor() FROM tributary_changes", fmt.Sprint(rows, rows, 1))
 		s.want("SELECT count(*) FROM (SELECT cursor < lag(cursor) OVER () AS bad FROM tributary_changes ORDER BY cursor) WHERE bad", "0")
 		s.want("SELECT count(*) FROM (SELECT * FROM tributary_changes LIMIT 3)", "3")
 	}
