@@ -428,6 +428,14 @@ func (e *Engine) foreignKeysOff(inUpdate bool, f func() error) error {
 	if on.Int() == 0 {
 		return f()
 	}
+	// Only where there is a foreign key at all: the pragma makes SQLite compile every statement again.
+	any, err := e.one("SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'table' AND sql LIKE '%references%')")
+	if err != nil {
+		return err
+	}
+	if any.Int() == 0 {
+		return f()
+	}
 	if e.conn.InTransaction() { // the pragma does nothing inside a transaction
 		for _, t := range e.tables {
 			if t.schema == nil {

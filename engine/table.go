@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -69,6 +70,9 @@ func (e *Engine) loadTables() error {
 	}
 	for _, t := range e.tables {
 		if t.schema, err = readTable(e.conn, t.name); err != nil {
+			if !errors.Is(err, ErrNoTable) {
+				return err
+			}
 			t.schema = nil // renamed or dropped: reconcile finds out which
 			continue
 		}
