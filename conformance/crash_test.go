@@ -150,7 +150,7 @@ func victim(t *testing.T, dir, round string, seed int) {
 			r := []*replica{a, b}[rng.IntN(2)]
 			id := fmt.Sprintf("%s-%s-%d", r.name, round, n)
 			r.execf(`BEGIN; INSERT INTO log VALUES ('%s', 'x'); INSERT OR IGNORE INTO t VALUES (%d, '%s', 'u%d');
-				UPDATE t SET v = '%s', u = 'u%d' || id WHERE id %% 17 = %d; DELETE FROM t WHERE id %% 41 = %d; COMMIT`,
+				UPDATE OR IGNORE t SET v = '%s', u = 'u%d' || id WHERE id %% 17 = %d; DELETE FROM t WHERE id %% 41 = %d; COMMIT`,
 				id, rng.IntN(2000), id, rng.IntN(50), id, n, rng.IntN(17), rng.IntN(41))
 			fmt.Println("wrote", r.name, id)
 		case k < 6:
