@@ -27,11 +27,13 @@ type Engine struct {
 	bases      int64 // position of the newest base chunk that tables were read at
 	checked    bool  // the identity was compared with the side file
 	prog       reporter
-	stolen     bool         // another file was found to use this site's id: take a new one once the transaction has ended
-	folded     crdt.Version // newest version folded in the open transaction, for the side file
-	restore    string       // pragma that gives the application its synchronous level back
-	heartbeat  bool         // the next fold makes a version even if nothing has changed
-	reconciled int64        // schema cookie for which triggers are known to fit
+	stolen     bool                   // another file was found to use this site's id: take a new one once the transaction has ended
+	folded     crdt.Version           // newest version folded in the open transaction, for the side file
+	restore    string                 // pragma that gives the application its synchronous level back
+	heartbeat  bool                   // the next fold makes a version even if nothing has changed
+	known      map[string]knownSchema // schemas of tables by lower-case name
+	signatures map[string]string      // what they were read from
+	reconciled int64                  // schema cookie for which triggers are known to fit
 }
 
 // Open attaches to the database of c. It reads metadata and creates nothing: the shadow tables come with the first Track.

@@ -124,3 +124,26 @@ func TestParentDeletedChildAdded(t *testing.T) {
 		x.expect("SELECT * FROM c", "new|p|2")
 	}
 }
+
+// Two rows that come to refer to each other, while the row that one of them referred to before is deleted elsewhere.
+func TestForeignKeyCycle(t *testing.T) {
+	r := newReplicas(t, 2, "CREATE TABLE s(id TEXT PRIMARY KEY NOT NULL, parent TEXT REFERENCES s(id))")
+	a, b := r[0], r[1]
+	for _, x := range r {
+		x.exec("PRAGMA foreign_keys = OFF")
+	}
+	a.exec("INSERT INTO s VALUES ('six', NULL), ('four', 'six')")
+	sync(t, a, b)
+	a.exec("INSERT INTO s VALUES ('five', 'four')")
+	b.exec("DELETE FROM s WHERE id = 'six'")
+	sync(t, a, b)
+	same(t, a, b)
+	a.expect("SELECT count(*) FROM s", "0")
+	a.exec("INSERT INTO s VALUES ('six', NULL)")
+	sync(t, a, b)
+	a.exec("UPDATE s SET parent = 'five' WHERE id = 'four'")
+	b.exec("DELETE FROM s WHERE id = 'six'")
+	sync(t, a, b)
+	same(t, a, b)
+	b.expect("SELECT id, parent FROM s ORDER BY id", "five|four\nfour|five")
+}

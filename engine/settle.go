@@ -93,8 +93,11 @@ func (e *Engine) settle(d *touched) error {
 		if err != nil {
 			return err
 		}
-		if n+m == 0 {
-			return nil
+		if n+m > 0 {
+			continue
+		}
+		if n, err = e.showCycles(d); err != nil || n == 0 {
+			return err
 		}
 	}
 	return errors.New("tributary: constraints do not settle: run check")

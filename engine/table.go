@@ -68,8 +68,11 @@ func (e *Engine) loadTables() error {
 		e.tables = append(e.tables, t)
 		e.byName[strings.ToLower(t.name)], e.byID[t.id] = t, t
 	}
+	if err := e.readSignatures(); err != nil {
+		return err
+	}
 	for _, t := range e.tables {
-		if t.schema, err = readTable(e.conn, t.name); err != nil {
+		if t.schema, err = e.schemaOf(t.name); err != nil {
 			if !errors.Is(err, ErrNoTable) {
 				return err
 			}
@@ -90,6 +93,49 @@ func (e *Engine) loadTables() error {
 		}
 	}
 	return nil
+}
+
+// knownSchema is a schema as it was read, and the text that it was read from.
+type knownSchema struct {
+	signature string
+	schema    *tableSchema
+}
+
+// readSignatures reads the text of all that belongs to each table in one pass. Schemas that were read before stay
+// known as long as no table has changed or gone: reading them is slow, and there may be hundreds.
+func (e *Engine) readSignatures() error {
+	now := map[string]string{}
+	err := e.each("SELECT lower(tbl_name), name || ifnull(sql, '') FROM sqlite_schema WHERE name NOT LIKE 'tributary^_%' ESCAPE '^' ORDER BY rowid", 2, func(r []crdt.Value) error {
+		now[string(r[0].Bytes())] += string(r[1].Bytes()) + ";"
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for name, k := range e.known {
+		if now[name] != k.signature {
+			e.known = nil
+			break
+		}
+	}
+	if e.known == nil {
+		e.known = map[string]knownSchema{}
+	}
+	e.signatures = now
+	return nil
+}
+
+// schemaOf reads a tracked table's schema, unless it is known.
+func (e *Engine) schemaOf(name string) (*tableSchema, error) {
+	id := strings.ToLower(name)
+	if k, ok := e.known[id]; ok {
+		return k.schema, nil
+	}
+	s, err := readTable(e.conn, name)
+	if err == nil {
+		e.known[id] = knownSchema{e.signatures[id], s}
+	}
+	return s, err
 }
 
 // isKey says whether the columns are those of the primary key.

@@ -21,8 +21,10 @@ type TableInfo struct {
 // so tracking takes the same time whatever the table's size. Tracking a tracked table changes nothing.
 func (e *Engine) Track(ctx context.Context, name string) (warnings []string, err error) {
 	err = e.change(ctx, func() error {
-		warnings, err = e.track(name)
-		return err
+		if warnings, err = e.track(name); err != nil {
+			return err
+		}
+		return e.reload()
 	})
 	return warnings, wrap("track "+name, err)
 }
@@ -45,7 +47,7 @@ func (e *Engine) TrackAll(ctx context.Context) (tracked, warnings []string, err 
 			}
 			tracked = append(tracked, n)
 		}
-		return nil
+		return e.reload()
 	})
 	return tracked, warnings, wrap("track", err)
 }
@@ -180,7 +182,7 @@ func (e *Engine) track(name string) (warnings []string, err error) {
 	if err := e.setMeta("replay", crdt.Int(1)); err != nil { // changes of the table may have come before it was tracked
 		return nil, err
 	}
-	return warnings, e.reload()
+	return warnings, nil
 }
 
 // reload reads the tables anew after the engine itself has changed the schema.
