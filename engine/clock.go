@@ -175,12 +175,7 @@ func (r *reader) value() crdt.Value {
 	return v.Clone()
 }
 
-// deletedAt returns the version up to which incarnations of the site are dead in this list.
+// covered says whether a delete in the list has seen the incarnation of this birth.
 func covered(deleted []crdt.Dot, birth crdt.Dot) bool {
-	for _, d := range deleted {
-		if d.Site == birth.Site {
-			return d.Version >= birth.Version
-		}
-	}
-	return false
+	return (&crdt.Row{Deleted: deleted}).Covered(birth)
 }

@@ -45,15 +45,7 @@ func Sync(ctx context.Context, a, b *Engine, o SyncOptions) (SyncResult, error) 
 		return r, err
 	}
 	if a.site == b.site {
-		// Both folds notice which of the two files is the copy.
-		for _, e := range []*Engine{a, b} {
-			if _, err := e.Fold(ctx); err != nil {
-				return r, err
-			}
-		}
-		if a.site == b.site {
-			return r, fmt.Errorf("%w: both databases are site %s; make the copy with clone", ErrEquivocation, a.site)
-		}
+		return r, fmt.Errorf("%w: both databases are site %s; make the copy with clone", ErrEquivocation, a.site)
 	}
 	for r.Rounds < maxRounds {
 		r.Rounds++
@@ -104,7 +96,7 @@ func introduce(ctx context.Context, a, b *Engine) error {
 
 // transfer brings b what it lacks of a, and returns the number of packages that were news.
 func transfer(ctx context.Context, a, b *Engine, o SyncOptions, t *Transfer) (news int, err error) {
-	since, err := b.cursorOf(ctx, a)
+	since, err := b.PeerCursor(ctx, a)
 	if err != nil {
 		return 0, err
 	}
@@ -136,8 +128,8 @@ func transfer(ctx context.Context, a, b *Engine, o SyncOptions, t *Transfer) (ne
 	return news, nil
 }
 
-// cursorOf is the position in a's feed up to which this replica has applied it.
-func (e *Engine) cursorOf(ctx context.Context, a *Engine) (int64, error) {
+// PeerCursor is the position in another site's feed up to which this replica has applied it, 0 for none.
+func (e *Engine) PeerCursor(ctx context.Context, a *Engine) (int64, error) {
 	if err := a.load(ctx); err != nil {
 		return 0, err
 	}
@@ -150,6 +142,3 @@ func (e *Engine) cursorOf(ctx context.Context, a *Engine) (int64, error) {
 	}
 	return e.peerCursor(a.site)
 }
-
-// PeerCursor is the position in another site's feed up to which this replica has applied it, 0 for none.
-func (e *Engine) PeerCursor(ctx context.Context, a *Engine) (int64, error) { return e.cursorOf(ctx, a) }
