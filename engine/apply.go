@@ -428,7 +428,7 @@ func (e *Engine) foreignKeysOff(inUpdate bool, f func() error) error {
 	if on.Int() == 0 {
 		return f()
 	}
-	// Only where there is a foreign key at all: the pragma makes SQLite compile every statement again.
+	// Only where there is a foreign key at all: the switch makes SQLite compile every statement again.
 	any, err := e.one("SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'table' AND sql LIKE '%references%')")
 	if err != nil {
 		return err
@@ -436,29 +436,14 @@ func (e *Engine) foreignKeysOff(inUpdate bool, f func() error) error {
 	if any.Int() == 0 {
 		return f()
 	}
-	if e.conn.InTransaction() { // the pragma does nothing inside a transaction
-		for _, t := range e.tables {
-			if t.schema == nil {
-				continue
-			}
-			for _, fk := range t.schema.ForeignKeys {
-				if fk.OnDelete != "NO ACTION" || fk.OnUpdate != "NO ACTION" {
-					return fmt.Errorf("%w (%s.%v): apply outside of a transaction, or set PRAGMA foreign_keys = OFF before BEGIN", ErrForeignKeys, t.name, fk.Columns)
-				}
-			}
-		}
-		if err := e.conn.Exec("PRAGMA defer_foreign_keys = ON"); err != nil {
-			return err
-		}
-		return f()
-	}
-	if err := e.conn.Exec("PRAGMA foreign_keys = OFF"); err != nil {
+	if _, err := e.conn.EnableForeignKeys(false); err != nil {
 		return err
 	}
-	const back = "PRAGMA foreign_keys = ON"
-	if inUpdate {
-		e.restore += back + "; "
+	if inUpdate && !e.conn.InTransaction() {
+		e.foreignKeys = true // once for all packages of the host's statement: every switch expires statements
 		return f()
 	}
-	return errors.Join(f(), e.conn.Exec(back))
+	err = f()
+	_, rerr := e.conn.EnableForeignKeys(true)
+	return errors.Join(err, rerr)
 }

@@ -18,6 +18,9 @@ type Conn interface {
 	// EnableTriggers switches all triggers of this connection and reports the former state.
 	// https://sqlite.org/c3ref/c_dbconfig_defensive.html#sqlitedbconfigenabletrigger
 	EnableTriggers(on bool) (was bool, err error)
+	// EnableForeignKeys switches the enforcement of foreign keys, also inside a transaction, where PRAGMA foreign_keys
+	// does nothing. https://sqlite.org/c3ref/c_dbconfig_defensive.html#sqlitedbconfigenablefkey
+	EnableForeignKeys(on bool) (was bool, err error)
 	// SetRows makes rows the content of the eponymous virtual tables tributary_rows and tributary_rows_wide on this
 	// connection, so that one INSERT ... SELECT applies many rows. nil makes them empty. The engine owns rows and
 	// does not change it while a statement that reads it is running.

@@ -49,6 +49,10 @@ func (e *Engine) durable(inUpdate bool, f func() error) error {
 // EndUpdate tells the engine that the statement in which it was called with ApplyOptions.InUpdate has been committed or
 // rolled back. Hosts call it from xCommit and xRollback.
 func (e *Engine) EndUpdate() {
+	if e.foreignKeys {
+		_, err := e.conn.EnableForeignKeys(true)
+		e.foreignKeys = err != nil
+	}
 	if e.restore != "" && !e.conn.InTransaction() {
 		if e.conn.Exec(e.restore) == nil {
 			e.restore = ""

@@ -15,25 +15,26 @@ type Engine struct {
 	opt   Options
 	stmts map[string]Stmt
 
-	ready      bool // the shadow tables exist and the fields below are loaded
-	self       int64
-	site       crdt.Site
-	sites      []crdt.Site // by ordinal
-	ords       map[crdt.Site]int64
-	tables     []*table // tracked, by name
-	byName     map[string]*table
-	byID       map[int64]*table
-	cookie     int64 // PRAGMA schema_version that tables were read at
-	bases      int64 // position of the newest base chunk that tables were read at
-	checked    bool  // the identity was compared with the side file
-	prog       reporter
-	stolen     bool                   // another file was found to use this site's id: take a new one once the transaction has ended
-	folded     crdt.Version           // newest version folded in the open transaction, for the side file
-	restore    string                 // pragma that gives the application its synchronous level back
-	heartbeat  bool                   // the next fold makes a version even if nothing has changed
-	known      map[string]knownSchema // schemas of tables by lower-case name
-	signatures map[string]string      // what they were read from
-	reconciled int64                  // schema cookie for which triggers are known to fit
+	ready       bool // the shadow tables exist and the fields below are loaded
+	self        int64
+	site        crdt.Site
+	sites       []crdt.Site // by ordinal
+	ords        map[crdt.Site]int64
+	tables      []*table // tracked, by name
+	byName      map[string]*table
+	byID        map[int64]*table
+	cookie      int64 // PRAGMA schema_version that tables were read at
+	bases       int64 // position of the newest base chunk that tables were read at
+	checked     bool  // the identity was compared with the side file
+	prog        reporter
+	stolen      bool                   // another file was found to use this site's id: take a new one once the transaction has ended
+	folded      crdt.Version           // newest version folded in the open transaction, for the side file
+	restore     string                 // pragma that gives the application its synchronous level back
+	foreignKeys bool                   // they are to be enforced again when the statement of the host has ended
+	heartbeat   bool                   // the next fold makes a version even if nothing has changed
+	known       map[string]knownSchema // schemas of tables by lower-case name
+	signatures  map[string]string      // what they were read from
+	reconciled  int64                  // schema cookie for which triggers are known to fit
 }
 
 // Open attaches to the database of c. It reads metadata and creates nothing: the shadow tables come with the first Track.

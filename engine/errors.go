@@ -19,7 +19,6 @@ var (
 	ErrRetired       = errors.New("tributary: the sender was retired with forget-peer")
 	ErrClock         = errors.New("tributary: the wall clock is behind the stamps of this database")
 	ErrFormat        = errors.New("tributary: the database was written by a newer Tributary")
-	ErrForeignKeys   = errors.New("tributary: foreign key actions would fire while a package is applied")
 )
 
 // PartialError says that a failed apply may have left writes in the surrounding transaction, which must not commit.

@@ -84,12 +84,21 @@ func (c *conn) Filename() string {
 }
 
 func (c *conn) EnableTriggers(on bool) (bool, error) {
-	was, err := c.db.Config(sqlite3.DBCONFIG_ENABLE_TRIGGER)
+	return c.configure(sqlite3.DBCONFIG_ENABLE_TRIGGER, on)
+}
+
+func (c *conn) EnableForeignKeys(on bool) (bool, error) {
+	return c.configure(sqlite3.DBCONFIG_ENABLE_FKEY, on)
+}
+
+// configure sets a switch of the connection. Setting what is set already would expire every prepared statement for
+// nothing.
+func (c *conn) configure(option sqlite3.DBConfig, on bool) (was bool, err error) {
+	was, err = c.db.Config(option)
 	if err != nil || was == on {
-		// Setting what is set already would expire every prepared statement for nothing.
 		return was, wrap(err)
 	}
-	_, err = c.db.Config(sqlite3.DBCONFIG_ENABLE_TRIGGER, on)
+	_, err = c.db.Config(option, on)
 	return was, wrap(err)
 }
 
