@@ -235,10 +235,6 @@ func (a *applier) whyWait(p *crdt.Package) (string, error) {
 	if newest(p) > limit {
 		return reasonFuture, nil
 	}
-	cursor, err := a.e.peerCursor(p.Sender)
-	if err != nil || cursor >= p.Since && cursor > 0 {
-		return "", err
-	}
 	v, err := a.e.vector()
 	if err != nil {
 		return "", err
@@ -273,6 +269,11 @@ func (e *Engine) meetPeer(p *crdt.Package) error {
 			return fmt.Errorf("%w: site %s; make it anew with clone from a good replica", ErrRetired, p.Sender)
 		}
 	}
+	own, err := e.ownVersion()
+	if err != nil {
+		return err
+	}
+	restored := p.Needs[e.site] > own // the peer knows more of us than we do: this file was restored from a backup
 	for _, c := range p.Covers {
 		for _, at := range []struct {
 			v  crdt.Version
@@ -287,20 +288,15 @@ func (e *Engine) meetPeer(p *crdt.Package) error {
 				return fmt.Errorf("%w: version %d of site %s; a copy of that database was written under the same identity: clone it again from a good replica", ErrEquivocation, at.v, c.Site)
 			}
 		}
-		if c.Site != e.site {
-			continue
-		}
-		own, err := e.ownVersion()
-		if err != nil {
-			return err
-		}
-		if c.To > own { // the peer knows more of us than we do: this file was restored from a backup
-			if _, err := e.remint(); err != nil {
-				return err
-			}
+		if c.Site == e.site {
+			restored = restored || c.To > own
 		}
 	}
-	return nil
+	if !restored {
+		return nil
+	}
+	_, err = e.remint()
+	return err
 }
 
 // set applies one whole set, or a part in eventual mode.
@@ -318,7 +314,9 @@ func (a *applier) covered(p *crdt.Package) error {
 		return nil
 	}
 	e := a.e
-	a.pos++
+	if len(p.Covers) > 0 || len(p.Rows) > 0 {
+		a.pos++ // a place for what is covered; nothing moves for a package that says only how far its sender is
+	}
 	have, err := e.vector()
 	if err != nil {
 		return err

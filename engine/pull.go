@@ -20,7 +20,7 @@ const (
 // PullOptions says what a pull hands out.
 type PullOptions struct {
 	Since     int64       // cursor; 0: from the beginning
-	Exclude   []crdt.Site // changes of these sites are left out but counted as delivered: their owner has them
+	Exclude   []crdt.Site // changes of these sites are left out: the receiver must have them, or waits for them
 	LocalOnly bool        // only changes written here
 	MaxBytes  int         // packages are cut at about this size, before compression; 0: 262144
 	Format    Format
@@ -219,6 +219,10 @@ func (p *pull) interval() (err error) {
 	}
 	for _, s := range now.Sites() {
 		if now[s] == p.needs[s] || p.o.LocalOnly && s != p.e.site {
+			continue
+		}
+		if p.exclude[s] { // its owner has it, unless it was restored from a backup and has not noticed
+			p.needs[s] = now[s]
 			continue
 		}
 		c := crdt.Cover{Site: s, From: p.needs[s] + 1, To: now[s]}
