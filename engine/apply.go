@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -195,28 +196,25 @@ func (a *applier) receive(p *crdt.Package, body []byte) error {
 		return err
 	}
 	a.touched = newTouched()
-	why, err := a.whyWait(p)
+	l, err := a.lacks(p)
 	if err != nil {
 		return err
 	}
 	switch {
-	case why == "" && p.Starts && p.Ends, why != reasonFuture && a.o.Mode == ModeEventual:
+	case l.reason == "" && p.Starts && p.Ends, !l.future() && a.o.Mode == ModeEventual:
 		a.r.State = StateApplied
 		if err := a.set(p); err != nil {
 			return err
 		}
-	case why == "" && p.Bulk:
+	case l.reason == "" && p.Bulk:
 		if err := a.bulk(p, body); err != nil {
 			return err
 		}
-	case why != "" && a.o.Mode == ModeOrdered:
-		return fmt.Errorf("%w: %s", ErrGap, why)
+	case l.reason != "" && a.o.Mode == ModeOrdered:
+		return fmt.Errorf("%w: %s", ErrGap, l.reason)
 	default:
-		a.r.State, a.r.Reason = StatePending, why
-		if why == "" {
-			a.r.Reason = reasonRest
-		}
-		if err := a.wait(p, body, a.r.Reason); err != nil {
+		a.r.State, a.r.Reason = StatePending, cmp.Or(l.reason, reasonRest)
+		if err := a.wait(p, body, l); err != nil {
 			return err
 		}
 	}
@@ -226,25 +224,41 @@ func (a *applier) receive(p *crdt.Package, body []byte) error {
 	return a.finish()
 }
 
-// reasonFuture marks packages whose stamps are too far ahead of this clock.
-const reasonFuture = "its clock is ahead of ours"
+// lack is one thing that a package has to wait for: versions of a site, or, for the zero site, the time of its newest
+// stamp. The zero lack is nothing, or the rest of the package's set.
+type lack struct {
+	site   crdt.Site
+	until  int64
+	reason string // for people
+}
 
-// whyWait says what a package has to wait for, "" for nothing but the rest of its set.
-func (a *applier) whyWait(p *crdt.Package) (string, error) {
-	limit := crdt.TimeOf(a.e.opt.Now().Add(a.e.opt.MaxSkew).UnixMilli())
-	if newest(p) > limit {
-		return reasonFuture, nil
-	}
+// future says that a package waits for time to pass.
+func (l lack) future() bool { return l.site.IsZero() && l.until > 0 }
+
+// lacks says what a package has to wait for besides the rest of its set.
+func (a *applier) lacks(p *crdt.Package) (lack, error) {
 	v, err := a.e.vector()
 	if err != nil {
-		return "", err
+		return lack{}, err
+	}
+	if l := (lack{until: int64(newest(p)), reason: "its clock is ahead of ours"}); a.lacking(l, v) {
+		return l, nil
 	}
 	for _, s := range p.Needs.Sites() {
-		if v[s] < p.Needs[s] {
-			return fmt.Sprintf("version %d of site %s (here: %d)", p.Needs[s], s, v[s]), nil
+		if l := (lack{site: s, until: int64(p.Needs[s])}); a.lacking(l, v) {
+			l.reason = fmt.Sprintf("version %d of site %s (here: %d)", p.Needs[s], s, v[s])
+			return l, nil
 		}
 	}
-	return "", nil
+	return lack{}, nil
+}
+
+// lacking says whether a lack is one still.
+func (a *applier) lacking(l lack, have crdt.VersionVector) bool {
+	if l.site.IsZero() {
+		return crdt.Time(l.until) > crdt.TimeOf(a.e.opt.Now().Add(a.e.opt.MaxSkew).UnixMilli())
+	}
+	return have[l.site] < crdt.Version(l.until)
 }
 
 // newest is the greatest stamp in a package.

@@ -228,9 +228,6 @@ func (b *batch) read() error {
 	defer e.conn.SetRows(nil)
 	err := e.each(b.t.sql.lookup, 1+clockWidth, func(r []crdt.Value) error {
 		i := r[0].Int()
-		if r[1].IsNull() {
-			return nil
-		}
 		b.known[i] = true
 		return e.decodeClock(r[1:], &b.clocks[i])
 	})

@@ -27,7 +27,7 @@ CREATE TABLE tributary_hidden(tbl INTEGER NOT NULL, key BLOB NOT NULL, site INTE
  reason TEXT NOT NULL, detail TEXT NOT NULL, row BLOB NOT NULL, PRIMARY KEY (tbl, key, site, version)) WITHOUT ROWID;
 CREATE TABLE tributary_unknown(pos INTEGER PRIMARY KEY, tbl TEXT NOT NULL COLLATE NOCASE, reason TEXT NOT NULL, rows INTEGER NOT NULL, body BLOB NOT NULL);
 CREATE TABLE tributary_waiting(sender BLOB NOT NULL, since INTEGER NOT NULL, until INTEGER NOT NULL, part INTEGER NOT NULL, flags INTEGER NOT NULL,
- bytes INTEGER NOT NULL, reason TEXT NOT NULL, body BLOB, PRIMARY KEY (sender, since, until));
+ bytes INTEGER NOT NULL, reason TEXT NOT NULL, lacks_site BLOB NOT NULL, lacks INTEGER NOT NULL, body BLOB, PRIMARY KEY (sender, since, until));
 CREATE TABLE tributary_peer(site INTEGER PRIMARY KEY, cursor INTEGER NOT NULL, ack TEXT NOT NULL, retired INTEGER NOT NULL, error TEXT NOT NULL);
 CREATE TABLE tributary_stream(name TEXT NOT NULL COLLATE NOCASE PRIMARY KEY, kind TEXT NOT NULL, peer TEXT NOT NULL, options TEXT NOT NULL,
  since INTEGER NOT NULL, last_retrieved INTEGER NOT NULL, last_sent INTEGER NOT NULL, last_acked INTEGER NOT NULL, last_error TEXT NOT NULL) WITHOUT ROWID;

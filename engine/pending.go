@@ -1,9 +1,11 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/tributary-db/tributary/crdt"
 )
@@ -18,10 +20,11 @@ const (
 // waiting is a package, or part of a set, that could not be applied yet. Parts of a bulk set that have been applied
 // stay without their bodies until the set is complete.
 type waiting struct {
-	sender       []byte
+	sender       crdt.Site
 	since, until int64
 	flags        int64
 	applied      bool
+	lack         lack // one thing that was missing when it was last looked at
 }
 
 // bulk applies a part of a bulk set at once if all parts before it have been, and keeps it otherwise.
@@ -36,7 +39,7 @@ func (a *applier) bulk(p *crdt.Package, body []byte) error {
 	}
 	if follows.Int() == 0 && !p.Starts && (cursor == 0 || cursor < p.Since) {
 		a.r.State, a.r.Reason = StatePending, reasonRest
-		return a.wait(p, body, reasonRest)
+		return a.wait(p, body, lack{})
 	}
 	a.r.State = StateApplied
 	if err := a.set(p); err != nil {
@@ -45,13 +48,14 @@ func (a *applier) bulk(p *crdt.Package, body []byte) error {
 	if p.Ends {
 		return a.e.run("DELETE FROM tributary_waiting WHERE sender = ?1 AND until <= ?2", crdt.Blob(p.Sender[:]), crdt.Int(p.Until))
 	}
-	return a.wait(p, nil, reasonRest)
+	return a.wait(p, nil, lack{})
 }
 
 const reasonRest = "the rest of its set"
 
 // wait stores a package until it can be applied.
-func (a *applier) wait(p *crdt.Package, body []byte, reason string) error {
+func (a *applier) wait(p *crdt.Package, body []byte, l lack) error {
+	reason := cmp.Or(l.reason, reasonRest)
 	size, err := a.e.one("SELECT ifnull(sum(bytes), 0) FROM tributary_waiting WHERE body IS NOT NULL")
 	if err != nil {
 		return err
@@ -72,15 +76,15 @@ func (a *applier) wait(p *crdt.Package, body []byte, reason string) error {
 	if body != nil {
 		stored = crdt.Blob(body)
 	}
-	return a.e.run("INSERT INTO tributary_waiting(sender, since, until, part, flags, bytes, reason, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (sender, since, until) DO NOTHING",
-		crdt.Blob(p.Sender[:]), crdt.Int(p.Since), crdt.Int(p.Until), crdt.Int(int64(p.Part)), crdt.Int(flags), crdt.Int(int64(len(body))), crdt.TextString(reason), stored)
+	return a.e.run("INSERT INTO tributary_waiting(sender, since, until, part, flags, bytes, reason, lacks_site, lacks, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT (sender, since, until) DO NOTHING",
+		crdt.Blob(p.Sender[:]), crdt.Int(p.Since), crdt.Int(p.Until), crdt.Int(int64(p.Part)), crdt.Int(flags), crdt.Int(int64(len(body))), crdt.TextString(reason), crdt.Blob(l.site[:]), crdt.Int(l.until), stored)
 }
 
 // drain applies every waiting set that has become whole and whose needs are met, until none is left. now is the package
 // that has just come.
 func (a *applier) drain(now *crdt.Package) error {
 	for {
-		chain, whole, err := a.ready()
+		chain, whole, err := a.ready(now)
 		if err != nil || chain == nil {
 			return err
 		}
@@ -96,96 +100,114 @@ func (a *applier) drain(now *crdt.Package) error {
 			continue
 		}
 		last := chain[len(chain)-1]
-		if err := a.e.run("DELETE FROM tributary_waiting WHERE sender = ?1 AND until <= ?2", crdt.Blob(last.sender), crdt.Int(last.until)); err != nil {
+		if err := a.e.run("DELETE FROM tributary_waiting WHERE sender = ?1 AND until <= ?2", crdt.Blob(last.sender[:]), crdt.Int(last.until)); err != nil {
 			return err
 		}
 	}
 }
 
-// ready finds parts to apply: a whole set, or the beginning of a bulk one.
-func (a *applier) ready() (chain []*waiting, whole bool, err error) {
-	rows, err := a.e.list("SELECT sender, since, until, flags, body IS NULL FROM tributary_waiting ORDER BY sender, since, until DESC", 5)
+// ready finds parts to apply: a whole set, or the beginning of a bulk one. Packages are decoded only when all that is
+// known without speaks for them: many may wait, and this is done after every package that comes.
+func (a *applier) ready(now *crdt.Package) (chain []*waiting, whole bool, err error) {
+	all, err := a.waiting()
+	if err != nil || len(all) == 0 {
+		return nil, false, err
+	}
+	have, err := a.e.vector()
 	if err != nil {
 		return nil, false, err
 	}
-	next := map[string][]*waiting{}
-	var all []*waiting
-	for _, r := range rows {
-		w := &waiting{r[0].Bytes(), r[1].Int(), r[2].Int(), r[3].Int(), r[4].Int() != 0}
-		k := fmt.Sprintf("%x/%d", w.sender, w.since)
-		next[k] = append(next[k], w)
-		all = append(all, w)
+	type place struct {
+		sender crdt.Site
+		since  int64
+	}
+	next := map[place]*waiting{}
+	for _, w := range all {
+		if k := (place{w.sender, w.since}); next[k] == nil { // the longest comes first
+			next[k] = w
+		}
 	}
 	for _, first := range all {
-		ok, err := a.mayStart(first)
-		if err != nil {
-			return nil, false, err
-		}
-		if !ok {
-			continue
-		}
 		chain := []*waiting{first}
-		for w := first; ; {
-			if w.flags&waitEnds != 0 {
-				return chain, true, nil
-			}
-			n := next[fmt.Sprintf("%x/%d", w.sender, w.until)]
-			if len(n) == 0 || n[0].until == w.until {
+		w := first
+		for w.flags&waitEnds == 0 {
+			n := next[place{w.sender, w.until}]
+			if n == nil || n.until == w.until {
 				break
 			}
-			w = n[0]
+			w = n
 			chain = append(chain, w)
 		}
-		if first.flags&waitBulk != 0 {
-			for _, w := range chain {
-				if !w.applied {
-					return chain, false, nil
-				}
-			}
+		whole := w.flags&waitEnds != 0
+		news := slices.ContainsFunc(chain, func(w *waiting) bool { return !w.applied })
+		if !whole && (first.flags&waitBulk == 0 || !news) {
+			continue
+		}
+		if ok, err := a.mayStart(first, have, now); ok || err != nil {
+			return chain, whole, err
 		}
 	}
 	return nil, false, nil
 }
 
+func (a *applier) waiting() (all []*waiting, err error) {
+	err = a.e.each("SELECT sender, since, until, flags, body IS NULL, lacks_site, lacks FROM tributary_waiting ORDER BY sender, since, until DESC", 7, func(r []crdt.Value) error {
+		w := &waiting{since: r[1].Int(), until: r[2].Int(), flags: r[3].Int(), applied: r[4].Int() != 0, lack: lack{until: r[6].Int()}}
+		copy(w.sender[:], r[0].Bytes())
+		copy(w.lack.site[:], r[5].Bytes())
+		all = append(all, w)
+		return nil
+	})
+	return all, err
+}
+
 // mayStart says whether a waiting part can be the first of a set: what it needs is here.
-func (a *applier) mayStart(w *waiting) (bool, error) {
+func (a *applier) mayStart(w *waiting, have crdt.VersionVector, now *crdt.Package) (bool, error) {
 	if w.applied {
 		return true, nil
 	}
-	body, err := a.body(w)
+	if w.flags&waitStarts == 0 {
+		if cursor, err := a.e.peerCursor(w.sender); err != nil || cursor < w.since {
+			return false, err
+		}
+	}
+	if a.lacking(w.lack, have) {
+		return false, nil
+	}
+	p, err := a.decoded(w, now)
 	if err != nil {
 		return false, err
 	}
-	p, err := decode(body, a.e.opt.Compressor)
-	if err != nil {
-		return false, fmt.Errorf("a waiting package: %w", err)
+	l, err := a.lacks(p)
+	if err != nil || l.reason == "" {
+		return err == nil, err
 	}
-	why, err := a.whyWait(p)
-	if err != nil || why != "" {
-		return false, err
-	}
-	if w.flags&waitStarts != 0 {
-		return true, nil
-	}
-	cursor, err := a.e.peerCursor(p.Sender)
-	return cursor >= p.Since, err
+	return false, a.e.run("UPDATE tributary_waiting SET reason = ?4, lacks_site = ?5, lacks = ?6 WHERE sender = ?1 AND since = ?2 AND until = ?3",
+		crdt.Blob(w.sender[:]), crdt.Int(w.since), crdt.Int(w.until), crdt.TextString(l.reason), crdt.Blob(l.site[:]), crdt.Int(l.until))
 }
 
-func (a *applier) body(w *waiting) ([]byte, error) {
-	v, err := a.e.one("SELECT body FROM tributary_waiting WHERE sender = ?1 AND since = ?2 AND until = ?3", crdt.Blob(w.sender), crdt.Int(w.since), crdt.Int(w.until))
-	return v.Bytes(), err
+// decoded is a waiting package; now is the one that has just come.
+func (a *applier) decoded(w *waiting, now *crdt.Package) (*crdt.Package, error) {
+	if w.sender == now.Sender && w.since == now.Since && w.until == now.Until {
+		return now, nil
+	}
+	v, err := a.e.one("SELECT body FROM tributary_waiting WHERE sender = ?1 AND since = ?2 AND until = ?3", crdt.Blob(w.sender[:]), crdt.Int(w.since), crdt.Int(w.until))
+	if err != nil {
+		return nil, err
+	}
+	p, err := decode(v.Bytes(), a.e.opt.Compressor)
+	if err != nil {
+		return nil, fmt.Errorf("a waiting package: %w", err)
+	}
+	return p, nil
 }
 
 func (a *applier) applyWaiting(w *waiting, now *crdt.Package) error {
-	body, err := a.body(w)
+	p, err := a.decoded(w, now)
 	if err != nil {
 		return err
 	}
-	p, err := decode(body, a.e.opt.Compressor)
-	if err != nil {
-		return fmt.Errorf("a waiting package: %w", err)
-	}
-	if p.Sender == now.Sender && p.Since == now.Since && p.Until == now.Until {
+	if p == now {
 		a.r.State, a.r.Reason = StateApplied, ""
 	} else {
 		a.r.Released++
@@ -193,7 +215,7 @@ func (a *applier) applyWaiting(w *waiting, now *crdt.Package) error {
 	if err := a.set(p); err != nil {
 		return err
 	}
-	return a.e.run("UPDATE tributary_waiting SET body = NULL WHERE sender = ?1 AND since = ?2 AND until = ?3", crdt.Blob(w.sender), crdt.Int(w.since), crdt.Int(w.until))
+	return a.e.run("UPDATE tributary_waiting SET body = NULL WHERE sender = ?1 AND since = ?2 AND until = ?3", crdt.Blob(w.sender[:]), crdt.Int(w.since), crdt.Int(w.until))
 }
 
 // PendingInfo describes a waiting package.

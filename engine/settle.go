@@ -151,9 +151,6 @@ func (e *Engine) clockOf(t *table, key []crdt.Value) (c clock, known bool, err e
 	e.conn.SetRows(&Rows{Data: [][]crdt.Value{key}})
 	defer e.conn.SetRows(nil)
 	err = e.each(t.sql.lookup, 1+clockWidth, func(r []crdt.Value) error {
-		if r[1].IsNull() {
-			return nil
-		}
 		known = true
 		return e.decodeClock(r[1:], &c)
 	})

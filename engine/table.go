@@ -198,7 +198,7 @@ func newTableSQL(t *table) tableSQL {
 	s.onKey, s.onRows = strings.Join(onKey, " AND "), strings.Join(onRows, " AND ")
 	user := ident(t.name)
 	// CROSS JOIN pins the order: package rows drive, the clock is looked up. https://sqlite.org/optoverview.html#manual_control_of_query_plans_using_cross_join
-	s.lookup = fmt.Sprintf("SELECT r.rowid, c.pos, c.t, c.site, c.version, c.presence, c.cells FROM tributary_rows r LEFT JOIN %s c ON %s", s.clock, s.onRows)
+	s.lookup = fmt.Sprintf("SELECT r.rowid, c.pos, c.t, c.site, c.version, c.presence, c.cells FROM tributary_rows r CROSS JOIN %s c ON %s", s.clock, s.onRows)
 	s.present = fmt.Sprintf("SELECT r.rowid FROM tributary_rows r CROSS JOIN %s t ON %s", user, strings.Join(onUser, " AND "))
 	var vals []string
 	for i := range clockWidth {
