@@ -68,18 +68,21 @@ func (e *Engine) Apply(ctx context.Context, body []byte, o ApplyOptions) (ApplyR
 		r.State = StateDuplicate
 		return r, wrap("apply", err)
 	}
-	err = e.foreignKeysOff(o.InUpdate, func() error {
-		return e.durable(o.InUpdate, func() error {
-			if err := e.load(ctx); err != nil {
-				return err
-			}
-			if err := e.verifyIdentity(); err != nil {
-				return err
-			}
-			a := &applier{e: e, o: o, r: &r}
-			return a.receive(pkg, body)
-		})
-	})
+	receive := func() error {
+		if err := e.load(ctx); err != nil {
+			return err
+		}
+		if err := e.verifyIdentity(); err != nil {
+			return err
+		}
+		a := &applier{e: e, o: o, r: &r}
+		merge := func() error { return a.receive(pkg, body) }
+		if !o.InUpdate && len(pkg.Rows) >= manyRows {
+			return e.withoutTriggers(merge)
+		}
+		return merge()
+	}
+	err = e.foreignKeysOff(o.InUpdate, func() error { return e.durable(o.InUpdate, receive) })
 	if err := e.done(err); err != nil {
 		if e.stolen && !e.conn.InTransaction() {
 			e.stolen = false
@@ -93,6 +96,28 @@ func (e *Engine) Apply(ctx context.Context, body []byte, o ApplyOptions) (ApplyR
 		return r, wrap("apply", err)
 	}
 	return r, nil
+}
+
+// manyRows is from when on it pays to switch the triggers off and compile the statements without them: a capture
+// trigger that finds that it has nothing to do takes as long as the insert itself. Tests lower it.
+var manyRows = 500
+
+// withoutTriggers runs f with all triggers switched off, if none but our own are on tracked tables.
+func (e *Engine) withoutTriggers(f func() error) (err error) {
+	for _, t := range e.tables {
+		if t.schema == nil || len(t.schema.Triggers) > 0 {
+			return f()
+		}
+	}
+	was, err := e.conn.EnableTriggers(false)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		_, rerr := e.conn.EnableTriggers(was)
+		err = errors.Join(err, rerr)
+	}()
+	return f()
 }
 
 // decode reads a package in either form.

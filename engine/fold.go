@@ -68,7 +68,11 @@ func (e *Engine) fold() (FoldResult, error) {
 		if t == nil || t.schema == nil {
 			continue
 		}
-		if err := f.table(t, added[t.id]); err != nil {
+		done, err := f.inserts(t)
+		if err == nil && !done {
+			err = f.table(t, added[t.id])
+		}
+		if err != nil {
 			return r, fmt.Errorf("table %s: %w", t.name, err)
 		}
 	}

@@ -37,7 +37,7 @@ func (a *applier) block(p *crdt.Package, dict crdt.Table, rows []crdt.RowChange)
 	}
 	var parked []crdt.RowChange
 	b := &batch{a: a, t: t, p: p, dict: dict}
-	seen := map[string]bool{}
+	seen := newKeySet(t)
 	for i := range rows {
 		r := m.apply(&rows[i])
 		if !t.names(r.Key) {
@@ -49,14 +49,16 @@ func (a *applier) block(p *crdt.Package, dict crdt.Table, rows []crdt.RowChange)
 		if m.unknown(&rows[i]) {
 			parked = append(parked, rows[i])
 		}
-		id := string(t.keyBlob(r.Key))
-		if len(b.rows) >= foldBatch || seen[id] {
+		if len(b.rows) >= foldBatch || !seen.add(r.Key) {
 			if err := b.flush(); err != nil {
 				return err
 			}
-			clear(seen)
+			seen.clear()
+			seen.add(r.Key)
 		}
-		seen[id] = true
+		if b.rows == nil {
+			b.rows = make([]crdt.RowChange, 0, min(len(rows)-i, foldBatch))
+		}
 		b.rows = append(b.rows, r)
 	}
 	if err := b.flush(); err != nil {
@@ -134,14 +136,23 @@ func (m *columnMap) set(s crdt.ColumnSet) (out crdt.ColumnSet) {
 // posNew stands for the position that a received write will get once its row is known to change.
 const posNew = int64(1) << 62
 
-// apply returns the change in the table's own numbers.
+// apply returns the change in the table's own numbers. Where these are the package's, parts of it stay the package's
+// own: positions, which mean nothing there, are set in it.
 func (m *columnMap) apply(r *crdt.RowChange) crdt.RowChange {
 	out := *r
-	if !m.same {
-		out.Key = make([]crdt.Value, len(m.key))
-		for i, at := range m.key {
-			out.Key[i] = r.Key[at]
+	if m.same {
+		for i := range r.Lives {
+			l := &r.Lives[i]
+			l.Birth.Pos = posNew
+			for j := range l.Newer {
+				l.Newer[j].Write.Pos = posNew
+			}
 		}
+		return out
+	}
+	out.Key = make([]crdt.Value, len(m.key))
+	for i, at := range m.key {
+		out.Key[i] = r.Key[at]
 	}
 	out.Lives = make([]crdt.LiveChange, len(r.Lives))
 	for i := range r.Lives {
@@ -150,23 +161,19 @@ func (m *columnMap) apply(r *crdt.RowChange) crdt.RowChange {
 		l.Newer = make([]crdt.CellGroup, 0, len(r.Lives[i].Newer))
 		for _, g := range r.Lives[i].Newer {
 			g.Write.Pos = posNew
-			if !m.same {
-				g.Columns = m.set(g.Columns)
-			}
+			g.Columns = m.set(g.Columns)
 			if !g.Columns.IsEmpty() {
 				l.Newer = append(l.Newer, g)
 			}
 		}
-		if !m.same {
-			src := l.Incarnation
-			l.Has, l.Values = m.set(src.Has), nil
-			src.Has.Each(func(j int) {
-				if m.local[j] >= 0 {
-					v, _ := src.Value(j)
-					l.SetValue(m.local[j], v)
-				}
-			})
-		}
+		src := l.Incarnation
+		l.Has, l.Values = m.set(src.Has), nil
+		src.Has.Each(func(j int) {
+			if m.local[j] >= 0 {
+				v, _ := src.Value(j)
+				l.SetValue(m.local[j], v)
+			}
+		})
 		out.Lives[i] = l
 	}
 	return out
@@ -184,6 +191,7 @@ type batch struct {
 	known   []bool // has a clock row
 	base    []bool // is there under the base clock
 	out     [][]crdt.Value
+	slab    []crdt.Value // of which the rows of out are cut
 	inserts []rowWrite
 	updates []rowWrite
 	deletes [][]crdt.Value
@@ -192,10 +200,11 @@ type batch struct {
 
 // rowWrite is a row whose values have to be written.
 type rowWrite struct {
-	key  []crdt.Value
-	inc  crdt.Incarnation // after the merge, for constraints that decide by birth
-	cols crdt.ColumnSet
-	vals *crdt.Incarnation // holds the values of cols
+	key   []crdt.Value
+	birth crdt.Write // of the row after the merge, and what was written since, for constraints that decide by birth
+	newer []crdt.CellGroup
+	cols  crdt.ColumnSet
+	vals  *crdt.Incarnation // holds the values of cols
 }
 
 func (b *batch) flush() error {
@@ -290,7 +299,10 @@ func (b *batch) revive(i int) error {
 		if err := b.put(i, &n); err != nil {
 			return err
 		}
-		b.inserts = append(b.inserts, rowWrite{r.Key, n.incarnation(), l.Has, &l.Incarnation})
+		if b.inserts == nil {
+			b.inserts = make([]rowWrite, 0, len(b.rows)-i)
+		}
+		b.inserts = append(b.inserts, rowWrite{r.Key, n.birth, n.newer, l.Has, &l.Incarnation})
 		return nil
 	}
 	if !changed && b.known[i] {
@@ -329,7 +341,10 @@ func (b *batch) update(i int) error {
 		return err
 	}
 	if won = won.Intersect(l.Has); !won.IsEmpty() {
-		b.updates = append(b.updates, rowWrite{r.Key, n.incarnation(), won, &l.Incarnation})
+		if b.updates == nil {
+			b.updates = make([]rowWrite, 0, len(b.rows)-i)
+		}
+		b.updates = append(b.updates, rowWrite{r.Key, n.birth, n.newer, won, &l.Incarnation})
 	}
 	return nil
 }
@@ -353,7 +368,14 @@ func (b *batch) remove(i int) error {
 func (b *batch) put(i int, c *clock) error {
 	b.a.place(c)
 	b.a.r.Changed++
-	row, err := b.a.e.appendClock(append(make([]crdt.Value, 0, len(b.rows[i].Key)+clockWidth), b.rows[i].Key...), c)
+	width := len(b.rows[i].Key) + clockWidth
+	if b.out == nil {
+		b.out = make([][]crdt.Value, 0, len(b.rows)-i)
+		b.slab = make([]crdt.Value, (len(b.rows)-i)*width)
+	}
+	row := b.slab[:0:width]
+	b.slab = b.slab[width:]
+	row, err := b.a.e.appendClock(append(row, b.rows[i].Key...), c)
 	b.out = append(b.out, row)
 	return err
 }

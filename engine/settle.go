@@ -23,6 +23,7 @@ type touched struct {
 type touchedTable struct {
 	upserts, deletes [][]crdt.Value
 	promote          [][]crdt.Value // keys whose shown incarnation died while others are set aside
+	imported         []int64        // positions after which all rows are new; their keys are not in upserts
 	any              bool
 }
 
@@ -158,92 +159,6 @@ func (e *Engine) clockOf(t *table, key []crdt.Value) (c clock, known bool, err e
 		c = clock{pos: t.basePos, birth: crdt.Write{Stamp: t.base, Pos: t.basePos}}
 	}
 	return c, known, err
-}
-
-// orphanSQL selects rows of the child, as t, whose foreign key has no row in the parent.
-// A foreign key with a NULL in it refers to nothing. https://sqlite.org/foreignkeys.html#fk_composite
-func orphanSQL(child *table, parent *tableSchema, fk fkSchema, what, from string) string {
-	var on, set []string
-	for i, c := range fk.Columns {
-		on = append(on, fmt.Sprintf("p.%s = t.%s", ident(fk.ParentColumns[i]), ident(c)))
-		set = append(set, fmt.Sprintf("t.%s IS NOT NULL", ident(c)))
-	}
-	if from == "" {
-		from = ident(child.schema.Name) + " t"
-	}
-	return fmt.Sprintf("%s FROM %s WHERE %s AND NOT EXISTS (SELECT 1 FROM %s p WHERE %s)", what, from, strings.Join(set, " AND "), ident(parent.Name), strings.Join(on, " AND "))
-}
-
-// hideOrphans sets aside rows whose parents are gone: rows just written, and children of rows just removed.
-func (e *Engine) hideOrphans(d *touched) (hiddenRows int, err error) {
-	for _, id := range d.ids() {
-		t, w := e.byID[id], d.tables[id]
-		if t == nil || t.schema == nil {
-			continue
-		}
-		ups, dels := w.upserts, w.deletes
-		w.upserts, w.deletes = nil, nil
-		for i := range t.schema.ForeignKeys {
-			n, err := e.hideOrphansOf(t, &t.schema.ForeignKeys[i], ups, d)
-			if err != nil {
-				return 0, err
-			}
-			hiddenRows += n
-		}
-		if len(dels) == 0 {
-			continue
-		}
-		for _, child := range e.tables {
-			if child.schema == nil {
-				continue
-			}
-			for i := range child.schema.ForeignKeys {
-				fk := &child.schema.ForeignKeys[i]
-				if !sqltext.EqualName(fk.Parent, t.name) {
-					continue
-				}
-				n, err := e.hideOrphansOf(child, fk, nil, d)
-				if err != nil {
-					return 0, err
-				}
-				hiddenRows += n
-			}
-		}
-	}
-	return hiddenRows, nil
-}
-
-// hideOrphansOf sets aside the orphans of one foreign key among the rows with the given keys, nil for all rows.
-func (e *Engine) hideOrphansOf(t *table, fk *fkSchema, keys [][]crdt.Value, d *touched) (int, error) {
-	if !t.obeys(fk) || keys != nil && len(keys) == 0 {
-		return 0, nil
-	}
-	parent, err := readTable(e.conn, fk.Parent)
-	if err != nil {
-		return 0, nil // no such parent: SQLite itself could not enforce it either
-	}
-	n := len(t.schema.Key)
-	var names []string
-	for _, k := range t.schema.Key {
-		names = append(names, "t."+ident(k.Name))
-	}
-	from := ""
-	if keys != nil {
-		from = strings.TrimPrefix(t.sql.present, "SELECT r.rowid FROM ")
-		from = strings.Replace(from, " ON ", " ON ", 1)
-		e.conn.SetRows(&Rows{Data: keys})
-		defer e.conn.SetRows(nil)
-	}
-	orphans, err := e.list(orphanSQL(t, parent, *fk, "SELECT "+strings.Join(names, ", "), from), n)
-	if err != nil {
-		return 0, err
-	}
-	for _, key := range orphans {
-		if err := e.hide(t, key, reasonForeign, fmt.Sprintf("no row in %s for (%s)", fk.Parent, strings.Join(fk.Columns, ", ")), d); err != nil {
-			return 0, err
-		}
-	}
-	return len(orphans), nil
 }
 
 // hide takes a shown row out of the user's table and keeps it whole.

@@ -233,7 +233,7 @@ func (e *Engine) looseForeignKeys(t *table, warnings []string) ([]string, error)
 	t.loose = ","
 	for _, fk := range t.schema.ForeignKeys {
 		if parent, err := readTable(e.conn, fk.Parent); err == nil && len(fk.ParentColumns) == len(fk.Columns) {
-			q, err := e.one("SELECT EXISTS (" + orphanSQL(t, parent, fk, "SELECT 1", "") + ")")
+			q, err := e.one("SELECT EXISTS (" + orphanSQL(parent, fk, "SELECT 1", ident(t.name)+" t") + ")")
 			if err != nil {
 				return nil, err
 			}

@@ -41,13 +41,16 @@ func (b *batch) writeRows() error {
 		}
 		same := stablePartition(left[:n], func(w *rowWrite) bool { return w.cols.Equal(cols) })
 		ords := ordinals(cols)
-		rows := make([][]crdt.Value, same)
+		width := len(b.t.schema.Key) + len(ords)
+		rows, slab := make([][]crdt.Value, same), make([]crdt.Value, same*width)
 		for i, w := range left[:same] {
-			rows[i] = append(make([]crdt.Value, 0, len(w.key)+len(ords)), w.key...)
+			row := append(slab[:0:width], w.key...)
+			slab = slab[width:]
 			for _, c := range ords {
 				v, _ := w.vals.Value(c)
-				rows[i] = append(rows[i], v)
+				row = append(row, v)
 			}
+			rows[i] = row
 		}
 		err := b.a.e.runRows(rows, sql(ords))
 		if isCode(err, codeConstraint) {
@@ -63,17 +66,21 @@ func (b *batch) writeRows() error {
 
 // stablePartition moves the rows that match to the front and returns their number.
 func stablePartition(list []rowWrite, match func(*rowWrite) bool) int {
-	var yes, no []rowWrite
-	for i := range list {
+	first := 0
+	for first < len(list) && match(&list[first]) {
+		first++
+	}
+	yes, no := first, []rowWrite(nil)
+	for i := first; i < len(list); i++ {
 		if match(&list[i]) {
-			yes = append(yes, list[i])
+			list[yes] = list[i]
+			yes++
 		} else {
 			no = append(no, list[i])
 		}
 	}
-	copy(list, yes)
-	copy(list[len(yes):], no)
-	return len(yes)
+	copy(list[yes:], no)
+	return yes
 }
 
 // carefully takes all rows of a refused statement out of the table, so that values which rows exchange are free, and
@@ -82,7 +89,7 @@ func (b *batch) carefully(list []rowWrite) error {
 	e := b.a.e
 	var all []*hidden
 	for _, w := range list {
-		h := &hidden{t: b.t, key: w.key, inc: w.inc}
+		h := &hidden{t: b.t, key: w.key, inc: crdt.Incarnation{Birth: w.birth, Newer: w.newer}}
 		if _, err := e.loadValues(h); err != nil { // an insert is not there yet
 			return err
 		}

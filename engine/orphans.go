@@ -1,0 +1,128 @@
+package engine
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/tributary-db/tributary/crdt"
+	"github.com/tributary-db/tributary/engine/internal/sqltext"
+)
+
+// candidates are the rows of a child table, as t, among which orphans are looked for: a FROM clause, which may read
+// rows from tributary_rows.
+type candidates struct {
+	from string
+	rows [][]crdt.Value
+}
+
+// hideOrphans sets aside rows whose parents are gone: rows just written, and children of rows just removed.
+func (e *Engine) hideOrphans(d *touched) (hiddenRows int, err error) {
+	for _, id := range d.ids() {
+		t, w := e.byID[id], d.tables[id]
+		if t == nil || t.schema == nil {
+			continue
+		}
+		ups, dels, imported := w.upserts, w.deletes, w.imported
+		w.upserts, w.deletes, w.imported = nil, nil, nil
+		var written []candidates
+		if len(ups) > 0 {
+			written = append(written, candidates{strings.TrimPrefix(t.sql.present, "SELECT r.rowid FROM "), ups})
+		}
+		for _, after := range imported {
+			written = append(written, candidates{from: fmt.Sprintf("%s c INDEXED BY %s_pos CROSS JOIN %s t ON %s AND c.pos > %d", t.sql.clock, t.sql.clock, ident(t.name), t.sql.onKey, after)})
+		}
+		for _, c := range written {
+			for i := range t.schema.ForeignKeys {
+				n, err := e.hideOrphansOf(t, &t.schema.ForeignKeys[i], c, d)
+				if err != nil {
+					return 0, err
+				}
+				hiddenRows += n
+			}
+		}
+		if len(dels) == 0 {
+			continue
+		}
+		for _, child := range e.tables {
+			if child.schema == nil {
+				continue
+			}
+			for i := range child.schema.ForeignKeys {
+				fk := &child.schema.ForeignKeys[i]
+				if !sqltext.EqualName(fk.Parent, t.name) {
+					continue
+				}
+				n, err := e.hideOrphansOf(child, fk, child.referring(fk, t, dels), d)
+				if err != nil {
+					return 0, err
+				}
+				hiddenRows += n
+			}
+		}
+	}
+	return hiddenRows, nil
+}
+
+// referring are the rows that refer to the given rows of the parent. It is all rows where these are named by other
+// columns than the parent's key, or compare in another way than in the child.
+func (t *table) referring(fk *fkSchema, parent *table, keys [][]crdt.Value) candidates {
+	all := candidates{from: ident(t.name) + " t"}
+	if !isKey(parent.schema, fk.ParentColumns) || len(fk.Columns) != len(fk.ParentColumns) {
+		return all
+	}
+	var on []string
+	for i, name := range fk.ParentColumns {
+		at := slices.IndexFunc(parent.schema.Key, func(c columnSchema) bool { return sqltext.EqualName(c.Name, name) })
+		key, child := parent.schema.Key[at], triggerText{t: t.schema}.columnNamed(fk.Columns[i])
+		if child == nil || child.Affinity != key.Affinity {
+			return all
+		}
+		collate := ""
+		if key.Collation != "" {
+			collate = " COLLATE " + key.Collation
+		}
+		on = append(on, fmt.Sprintf("t.%s = r.c%d%s", ident(fk.Columns[i]), at, collate))
+	}
+	return candidates{fmt.Sprintf("tributary_rows r CROSS JOIN %s t ON %s", ident(t.name), strings.Join(on, " AND ")), keys}
+}
+
+// hideOrphansOf sets aside the orphans of one foreign key.
+func (e *Engine) hideOrphansOf(t *table, fk *fkSchema, among candidates, d *touched) (int, error) {
+	if !t.obeys(fk) {
+		return 0, nil
+	}
+	parent, err := e.schemaOf(fk.Parent)
+	if err != nil {
+		return 0, nil // no such parent: SQLite itself could not enforce it either
+	}
+	var names []string
+	for _, k := range t.schema.Key {
+		names = append(names, "t."+ident(k.Name))
+	}
+	if among.rows != nil {
+		e.conn.SetRows(&Rows{Data: among.rows})
+		defer e.conn.SetRows(nil)
+	}
+	orphans, err := e.list(orphanSQL(parent, *fk, "SELECT DISTINCT "+strings.Join(names, ", "), among.from), len(names))
+	if err != nil {
+		return 0, err
+	}
+	for _, key := range orphans {
+		if err := e.hide(t, key, reasonForeign, fmt.Sprintf("no row in %s for (%s)", fk.Parent, strings.Join(fk.Columns, ", ")), d); err != nil {
+			return 0, err
+		}
+	}
+	return len(orphans), nil
+}
+
+// orphanSQL selects from the rows t of a child those whose foreign key has no row in the parent.
+// A foreign key with a NULL in it refers to nothing. https://sqlite.org/foreignkeys.html#fk_composite
+func orphanSQL(parent *tableSchema, fk fkSchema, what, from string) string {
+	var on, set []string
+	for i, c := range fk.Columns {
+		on = append(on, fmt.Sprintf("p.%s = t.%s", ident(fk.ParentColumns[i]), ident(c)))
+		set = append(set, fmt.Sprintf("t.%s IS NOT NULL", ident(c)))
+	}
+	return fmt.Sprintf("%s FROM %s WHERE %s AND NOT EXISTS (SELECT 1 FROM %s p WHERE %s)", what, from, strings.Join(set, " AND "), ident(parent.Name), strings.Join(on, " AND "))
+}
