@@ -97,10 +97,11 @@ func apart(b *trial) {
 func liveTold(b *trial) {
 	tr := b.log()
 	b.read(tr, "d", nil, caughtUp) // an empty log says so
-	b.publish(tr, packs("d", "a", 1, 5)...)
+	const n = transports.BatchPackages + 50 // more than one batch
+	b.publish(tr, packs("d", "a", 1, n)...)
 	got := b.read(tr, "d", nil, caughtUp)
-	if len(got.all) != 5 {
-		b.Fatalf("live after %d packages of 5", len(got.all))
+	if len(got.all) != n {
+		b.Fatalf("live after %d packages of %d", len(got.all), n)
 	}
 	if got := b.read(tr, "d", got.cursor, caughtUp); len(got.all) != 0 {
 		b.Fatalf("%d packages behind the last cursor", len(got.all))
