@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/tributary-db/tributary/crdt"
 )
@@ -161,8 +162,8 @@ func (e *Engine) duplicate(p *crdt.Package) (bool, error) {
 		}
 	}
 	cursor, err := e.peerCursor(p.Sender)
-	if err != nil || cursor >= p.Until {
-		return cursor >= p.Until && p.Scope == 0 && !p.LocalOnly, err
+	if err != nil || cursor >= p.Until && p.Scope == 0 {
+		return err == nil, err // of the sender's whole feed; so what it sent apart is here too
 	}
 	if !p.Starts || !p.Ends || len(p.Covers) == 0 {
 		return false, nil // the last part of a set ends the waiting of the others even if all has come another way
@@ -379,7 +380,8 @@ func (a *applier) covered(p *crdt.Package) error {
 			return err
 		}
 	}
-	if p.Scope == 0 && !p.LocalOnly {
+	own := slices.ContainsFunc(p.Covers, func(c crdt.Cover) bool { return c.Site == p.Sender })
+	if p.Scope == 0 && (!p.LocalOnly || own) {
 		return e.heard(p)
 	}
 	return nil
@@ -404,7 +406,8 @@ func (a *applier) advance(ord int64, to crdt.Version, id crdt.ChainID, t crdt.Ti
 		crdt.Int(ord), crdt.Int(int64(to)), crdt.Int(a.pos), crdt.Int(int64(t)), crdt.Blob(id[:]))
 }
 
-// heard notes how far a sender's feed has been applied, and what the sender had applied itself.
+// heard notes how far a sender's feed has been applied, and what the sender had applied itself. A package of some sites'
+// changes says the latter too if the sender's own are among them, and says nothing of the feed.
 func (e *Engine) heard(p *crdt.Package) error {
 	ord, err := e.ordinal(p.Sender)
 	if err != nil {
@@ -421,8 +424,12 @@ func (e *Engine) heard(p *crdt.Package) error {
 	if err != nil {
 		return err
 	}
+	cursor := p.Until
+	if p.LocalOnly {
+		cursor = 0
+	}
 	return e.run("INSERT INTO tributary_peer(site, cursor, ack, retired, error) VALUES (?1, ?2, ?3, 0, '') ON CONFLICT (site) DO UPDATE SET cursor = max(cursor, excluded.cursor), ack = excluded.ack, error = ''",
-		crdt.Int(ord), crdt.Int(p.Until), crdt.Text(text))
+		crdt.Int(ord), crdt.Int(cursor), crdt.Text(text))
 }
 
 // finish stores positions and the clock, and settles constraints.

@@ -141,6 +141,9 @@ func (e *Engine) compactLog() (int, error) {
 	if err != nil || n.Int() == 0 {
 		return 0, err
 	}
+	if err := e.setMeta("compacted", low); err != nil { // see since.go
+		return 0, err
+	}
 	return int(n.Int()), e.run("DELETE"+where, low, crdt.Int(e.self))
 }
 

@@ -19,9 +19,14 @@ const (
 
 // PullOptions says what a pull hands out.
 type PullOptions struct {
-	Since     int64       // cursor; 0: from the beginning
+	Since int64 // cursor; 0: from the beginning
+	// Continues says that Since lies inside a set that began at Began, and that the parts up to Since have been
+	// delivered: the rest comes, as it is now. Without it a pull goes back to where the set began.
+	Continues bool
+	Began     int64
 	Exclude   []crdt.Site // changes of these sites are left out: the receiver must have them, or waits for them
-	LocalOnly bool        // only changes written here
+	LocalOnly bool        // only changes written here: Origins of this site
+	Origins   []crdt.Site // only changes of these sites, and only their versions are covered; nil: of all
 	MaxBytes  int         // packages are cut at about this size, before compression; 0: 262144
 	Format    Format
 	Tables    []string // nil: all
@@ -80,6 +85,7 @@ type pull struct {
 	needs   crdt.VersionVector
 	covers  []crdt.Cover
 	exclude map[crdt.Site]bool
+	only    map[crdt.Site]bool // PullOptions.Origins; nil: all
 	sources []*source
 	arena   arena
 }
@@ -100,6 +106,15 @@ func (e *Engine) startPull(ctx context.Context, o PullOptions) (*pull, error) {
 	p := &pull{e: e, o: o, pin: pin, cursor: o.Since, exclude: map[crdt.Site]bool{}}
 	for _, s := range o.Exclude {
 		p.exclude[s] = true
+	}
+	if o.LocalOnly {
+		p.o.Origins = []crdt.Site{e.site}
+	}
+	if p.o.Origins != nil {
+		p.only = map[crdt.Site]bool{}
+		for _, s := range p.o.Origins {
+			p.only[s] = true
+		}
 	}
 	if err := p.interval(); err != nil || p.cursor >= p.until {
 		p.close()
@@ -197,28 +212,33 @@ func (p *pull) interval() (err error) {
 		p.cursor = 0 // a cursor of a life before this file was restored: begin again, duplicates are dropped
 	}
 	p.since = p.cursor
-	if p.needs, err = p.e.vectorAt(p.cursor); err != nil {
+	if p.o.Continues && p.o.Began < p.cursor {
+		// What a row has gained since the set began goes out with it, and the last part covers all of the set.
+		p.since = max(p.o.Began, 0)
+	} else {
+		// Inside a set a row may be newer than the cursor while its insert is older, and neither was delivered.
+		v, err := p.e.one("SELECT max(pos) FROM tributary_changeset WHERE pos <= ?1", crdt.Int(p.cursor))
+		if err != nil {
+			return err
+		}
+		p.cursor = v.Int()
+		p.since = p.cursor
+	}
+	if p.needs, err = p.e.vectorAt(p.since); err != nil {
 		return err
 	}
 	now, err := p.e.vector()
 	if err != nil {
 		return err
 	}
-	p.starts = p.cursor == 0
-	if !p.starts {
-		v, err := p.e.one("SELECT EXISTS (SELECT 1 FROM tributary_changeset WHERE pos = ?1)", crdt.Int(p.cursor))
-		if err != nil {
-			return err
-		}
-		p.starts = v.Int() != 0
-	}
-	if p.o.LocalOnly {
-		if p.needs, err = p.e.madeUpon(p.needs); err != nil {
+	p.starts = p.cursor == p.since
+	if p.only != nil {
+		if p.needs, err = p.e.madeUpon(p.o.Origins, p.needs); err != nil {
 			return err
 		}
 	}
 	for _, s := range now.Sites() {
-		if now[s] == p.needs[s] || p.o.LocalOnly && s != p.e.site {
+		if now[s] == p.needs[s] || p.only != nil && !p.only[s] {
 			continue
 		}
 		if p.exclude[s] { // its owner has it, unless it was restored from a backup and has not noticed
@@ -237,20 +257,36 @@ func (p *pull) interval() (err error) {
 	return nil
 }
 
-// madeUpon is what this site had applied when it made its newest changeset: what its own changes need when they
-// travel without those of others.
-func (e *Engine) madeUpon(since crdt.VersionVector) (crdt.VersionVector, error) {
-	pos, err := e.one("SELECT max(pos) FROM tributary_changeset WHERE site = ?1", crdt.Int(e.self))
+// MadeUpon is what the newest changes of this replica's site, or of other sites, had before them here: a package with the
+// changes of these sites alone has to wait for that.
+func (e *Engine) MadeUpon(ctx context.Context, origins ...crdt.Site) (crdt.VersionVector, error) {
+	if err := e.load(ctx); err != nil {
+		return nil, wrap("made upon", err)
+	}
+	v, err := e.madeUpon(origins, nil)
+	return v, wrap("made upon", err)
+}
+
+// madeUpon is what had been applied here when the newest changeset of these sites was made or came: what their changes
+// need when they travel without those of others.
+func (e *Engine) madeUpon(origins []crdt.Site, since crdt.VersionVector) (crdt.VersionVector, error) {
+	var newest int64
+	for _, s := range origins {
+		pos, err := e.one("SELECT max(pos) FROM tributary_changeset WHERE site = ?1", crdt.Int(e.ords[s]))
+		if err != nil {
+			return nil, err
+		}
+		newest = max(newest, pos.Int())
+	}
+	v, err := e.vectorAt(newest)
 	if err != nil {
 		return nil, err
 	}
-	v, err := e.vectorAt(pos.Int())
-	if err != nil {
-		return nil, err
-	}
-	delete(v, e.site)
-	if since[e.site] > 0 {
-		v[e.site] = since[e.site]
+	for _, s := range origins {
+		delete(v, s)
+		if since[s] > 0 {
+			v[s] = since[s]
+		}
 	}
 	return v, nil
 }
@@ -307,7 +343,7 @@ func (p *pull) first() (out *source) {
 
 func (p *pull) finish(b *builder, last bool) (Pulled, error) {
 	pkg := b.build()
-	pkg.Starts, pkg.Ends, pkg.Bulk, pkg.LocalOnly = p.starts, last, p.bulk, p.o.LocalOnly
+	pkg.Starts, pkg.Ends, pkg.Bulk, pkg.LocalOnly = p.starts, last, p.bulk, p.only != nil
 	pkg.Sender, pkg.Since, pkg.Until, pkg.Part = p.e.site, p.cursor, b.cursor, p.part
 	pkg.Sent = crdt.TimeOf(p.e.opt.Now().UnixMilli())
 	pkg.Needs, pkg.Scope = p.needs, scope(p.o)

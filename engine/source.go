@@ -47,7 +47,7 @@ func (p *pull) open() error {
 		if t.schema == nil || len(only) > 0 && !only[strings.ToLower(t.name)] {
 			continue
 		}
-		if p.cursor < t.basePos && !(p.o.LocalOnly && t.base.Site != p.e.site) && !p.exclude[t.base.Site] {
+		if p.cursor < t.basePos && p.wants(t.base.Site) {
 			s, err := p.openBase(t)
 			if err != nil {
 				return err
@@ -72,8 +72,8 @@ func (p *pull) open() error {
 			return err
 		}
 	}
-	p.bulk = p.until-p.cursor > bulkRows || chunks > bulkRows/baseChunkRows
-	if len(only) == 0 && !p.o.LocalOnly {
+	p.bulk = p.until-p.since > bulkRows || chunks > bulkRows/baseChunkRows
+	if len(only) == 0 && !(len(p.only) == 1 && p.only[p.e.site]) { // what is parked here was written elsewhere
 		stmt, err := p.e.conn.Prepare("SELECT pos, body FROM tributary_unknown WHERE pos > ?1 ORDER BY pos")
 		if err != nil {
 			return err
@@ -225,8 +225,8 @@ func (s *source) emitClocked(p *pull, b *builder) error {
 	r := crdt.RowChange{Key: p.arena.clone(key), Deleted: c.deleted}
 	if c.dead {
 		r.Deleter = c.birth.Stamp
-		// A tombstone that joins several deletes goes out even to the site of the newest: the others may be news to it.
-		if p.wants(c.birth.Site) || !p.o.LocalOnly && (len(c.deleted) > 1 || c.birth.Time == 0) {
+		// A tombstone that joins several deletes goes out whoever made the newest: one of the others may be among what goes.
+		if p.wants(c.birth.Site) || len(c.deleted) > 1 || c.birth.Time == 0 {
 			b.add(s, r)
 		}
 		return nil
@@ -304,7 +304,7 @@ func (p *pull) life(i *crdt.Incarnation, cols []int, value func(int) crdt.Value)
 
 // wants says whether a site's changes go out.
 func (p *pull) wants(s crdt.Site) bool {
-	return !p.exclude[s] && (!p.o.LocalOnly || s == p.e.site)
+	return !p.exclude[s] && (p.only == nil || p.only[s])
 }
 
 // wideValues reads the columns of one row by its key.

@@ -1,0 +1,138 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/tributary-db/tributary/crdt"
+)
+
+// Parcel is a package as a transport brings it. Body is not kept.
+type Parcel struct {
+	Body   []byte
+	Sender crdt.Site // who published it, as the transport knows it; zero: unknown
+}
+
+// Arrived is what became of one package of a batch.
+type Arrived struct {
+	ApplyResult
+	Covers []crdt.Cover // what the receiver may count as applied once the package is
+	Since  int64        // the interval of the sender's feed
+	Until  int64
+	Last   bool  // it ends a set
+	Err    error // it cannot be decoded, or is not the sender's (ErrForged); it has changed nothing
+}
+
+// BatchError says which package of a batch could not be applied. The whole batch has been rolled back.
+type BatchError struct {
+	Index int
+	Err   error
+}
+
+func (e *BatchError) Error() string {
+	return fmt.Sprintf("package %d of the batch: %v", e.Index, e.Err)
+}
+func (e *BatchError) Unwrap() error { return e.Err }
+
+// ErrForged: a package says that another site made it than the one that published it.
+var ErrForged = errors.New("tributary: a package is not from whom it says")
+
+// ApplyBatch applies packages in order, in one durable transaction, and runs note inside it: what a transport has to
+// remember of the batch (PutStream) is committed with its effects or not at all. A package that cannot be decoded is
+// reported in its Arrived and left out; one that fails otherwise undoes the batch (BatchError). note may be nil.
+func (e *Engine) ApplyBatch(ctx context.Context, parcels []Parcel, note func([]Arrived) error) ([]Arrived, error) {
+	out := make([]Arrived, len(parcels))
+	pkgs := make([]*crdt.Package, len(parcels))
+	for i, p := range parcels {
+		pkg, err := decode(p.Body, e.opt.Compressor)
+		if err == nil && !p.Sender.IsZero() && p.Sender != pkg.Sender {
+			err = fmt.Errorf("%w: it says site %s and came from %s", ErrForged, pkg.Sender, p.Sender)
+		}
+		if err != nil {
+			out[i].Err = wrap("apply", err)
+			continue
+		}
+		pkgs[i] = pkg
+		out[i].Sender, out[i].Rows, out[i].Covers = pkg.Sender, len(pkg.Rows), pkg.Covers
+		out[i].Since, out[i].Until, out[i].Last = pkg.Since, pkg.Until, pkg.Ends
+	}
+	err := e.change(ctx, func() error {
+		for i, pkg := range pkgs {
+			if pkg == nil {
+				continue
+			}
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			a := &applier{e: e, r: &out[i].ApplyResult}
+			if err := a.receive(pkg, parcels[i].Body); err != nil {
+				return &BatchError{i, wrap("apply", err)}
+			}
+		}
+		if note == nil {
+			return nil
+		}
+		return note(out)
+	})
+	if err == nil {
+		return out, nil
+	}
+	if e.stolen && !e.conn.InTransaction() {
+		e.stolen = false
+		if _, rerr := e.Remint(ctx); rerr != nil {
+			err = errors.Join(err, rerr)
+		}
+	}
+	return nil, err
+}
+
+// DropSuperseded removes waiting parts of sets whose contents have come another way: a part that was lost on a log, and
+// came in a peer's answer under other covers, would keep the rest of its set waiting for ever. It returns how many.
+func (e *Engine) DropSuperseded(ctx context.Context) (n int, err error) {
+	err = e.change(ctx, func() error {
+		rows, err := e.list("SELECT sender, until, flags, body FROM tributary_waiting ORDER BY sender, until DESC", 4)
+		if err != nil || len(rows) == 0 {
+			return err
+		}
+		have, err := e.applied()
+		if err != nil {
+			return err
+		}
+		upto := map[crdt.Site]int64{}
+		for _, r := range rows {
+			s := crdt.Site(r[0].Bytes())
+			if _, ok := upto[s]; !ok {
+				if upto[s], err = e.peerCursor(s); err != nil {
+					return err
+				}
+			}
+			if r[1].Int() <= upto[s] || r[2].Int()&waitEnds == 0 || r[3].IsNull() {
+				continue
+			}
+			p, err := decode(r[3].Bytes(), e.opt.Compressor)
+			if err != nil {
+				continue
+			}
+			all := len(p.Covers) > 0
+			for _, c := range p.Covers {
+				all = all && have.HasRange(crdt.Range{Site: c.Site, From: c.From, To: c.To})
+			}
+			if all {
+				upto[s] = r[1].Int()
+			}
+		}
+		for s, until := range upto {
+			c, err := e.one("SELECT count(*) FROM tributary_waiting WHERE sender = ?1 AND until <= ?2", crdt.Blob(s[:]), crdt.Int(until))
+			if err != nil {
+				return err
+			}
+			n += int(c.Int())
+			if err := e.run("DELETE FROM tributary_waiting WHERE sender = ?1 AND until <= ?2", crdt.Blob(s[:]), crdt.Int(until)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return n, wrap("drop superseded", err)
+}
