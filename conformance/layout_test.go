@@ -31,12 +31,13 @@ type rule struct {
 var rules = []rule{
 	{"crdt", nil, "values and merge laws stay usable by any program, and provable without a world around them"},
 	{"engine/zstd", []string{"./crdt", "github.com/klauspost/compress"}, "the one codec, kept out of engine so that a relay needs no third party"},
+	{"engine/replicator", []string{"./crdt", "./engine", "./transports", "github.com/fsnotify/fsnotify"}, "the sync loop knows the engine and the transports' interface, no driver and no medium"},
 	{"engine", []string{"./crdt", "./engine/internal"}, "runs over Conn, never over a driver"},
 	{"vtab/ncruces", []string{"./crdt", "./engine", "./vtab", "github.com/ncruces/go-sqlite3"}, "translates one driver and decides nothing"},
 	{"vtab", []string{"./crdt", "./engine"}, "host-neutral: the loadable extension reuses it"},
 	{"transports", []string{"./transports"}, "knows packages and cursors, never SQL, rows or vectors; a client library gets a rule of its own"},
 	{"conformance", []string{"./crdt", "./engine", "./vtab", "./transports"}, "drivers come in through Host, media through Medium"},
-	{"cmd", []string{"./crdt", "./engine", "./vtab", "github.com/ncruces/go-sqlite3", "github.com/spf13/cobra", "github.com/spf13/pflag",
+	{"cmd", []string{"./crdt", "./engine", "./vtab", "./transports", "github.com/ncruces/go-sqlite3", "github.com/spf13/cobra", "github.com/spf13/pflag",
 		"github.com/peterh/liner", "github.com/chzyer/readline", "golang.org/x/term", "golang.org/x/sys"}, "wires things together; terminal libraries live here only"},
 	{"bench", []string{"./"}, "measures everything"},
 }

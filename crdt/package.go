@@ -11,7 +11,7 @@ type Package struct {
 	Starts    bool // the state at Since is a consistent one: this is the first part of a set
 	Ends      bool // the state at Until is a consistent one: this is the last part of a set
 	Bulk      bool // the set is too large to be applied at once, so its parts may be applied as they come
-	LocalOnly bool // only the sender's own changes are in it
+	LocalOnly bool // only changes of the sites that it covers are in it; mostly the sender's own
 
 	Sender Site
 	Scope  uint64 // hash of the stream's filter; 0 when everything is sent

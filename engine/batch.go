@@ -18,10 +18,7 @@ type Parcel struct {
 type Arrived struct {
 	ApplyResult
 	Covers []crdt.Cover // what the receiver may count as applied once the package is
-	Since  int64        // the interval of the sender's feed
-	Until  int64
-	Last   bool  // it ends a set
-	Err    error // it cannot be decoded, or is not the sender's (ErrForged); it has changed nothing
+	Err    error        // it cannot be decoded, or is not the sender's (ErrForged); it has changed nothing
 }
 
 // BatchError says which package of a batch could not be applied. The whole batch has been rolled back.
@@ -55,7 +52,6 @@ func (e *Engine) ApplyBatch(ctx context.Context, parcels []Parcel, note func([]A
 		}
 		pkgs[i] = pkg
 		out[i].Sender, out[i].Rows, out[i].Covers = pkg.Sender, len(pkg.Rows), pkg.Covers
-		out[i].Since, out[i].Until, out[i].Last = pkg.Since, pkg.Until, pkg.Ends
 	}
 	err := e.change(ctx, func() error {
 		for i, pkg := range pkgs {

@@ -1,0 +1,201 @@
+package replicator
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/tributary-db/tributary/crdt"
+	"github.com/tributary-db/tributary/engine"
+	"github.com/tributary-db/tributary/transports"
+)
+
+// link is the loop's end of one transport.
+type link struct {
+	r    *Replicator
+	name string
+	t    transports.Transport
+	caps transports.Caps
+	kick chan struct{} // something may have to be published; holds one
+	want chan struct{} // peers should be asked soon; holds one
+
+	mu       sync.Mutex // guards what follows; taken after the Replicator's mu
+	rec      record     // as it is in the database, or newer
+	cond     condition
+	count    Counters
+	last     State
+	since    time.Time
+	saved    time.Time
+	sent     map[string]bool // ids of packages published in this run
+	order    []string        // of them, oldest first
+	relayAt  time.Time       // when what came from elsewhere may be published; zero: nothing waits
+	askAt    time.Time       // when a peer must be asked; zero: no reason
+	askPeer  string          // whom first; "": anybody
+	askPause time.Duration   // how long to wait before asking for the same again
+	tailDue  bool            // the log's tail must be looked at before the next package
+	again    bool            // packages were dropped that only the log has: read it again from its beginning
+}
+
+// maxSent bounds how many of its own packages a link recognizes without decoding them.
+const maxSent = 4096
+
+func newLink(r *Replicator, o Link) *link {
+	return &link{
+		r: r, name: o.Name, t: o.Transport, caps: o.Transport.Caps(),
+		kick: make(chan struct{}, 1), want: make(chan struct{}, 1),
+		cond: condition{stalled: map[string]string{}, offline: "not connected yet"},
+		sent: map[string]bool{}, since: r.now(), tailDue: true,
+	}
+}
+
+// begin loads the record, or makes the first one; the caller holds the Replicator's mu.
+func (l *link) begin(ctx context.Context) error {
+	rec, ok, err := loadRecord(ctx, l.r.e, l.name)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		// What others wrote before is not published here at first contact where peers can be asked for it. Where they
+		// cannot, the log is read first and what it lacks is published.
+		if l.caps.Exchange {
+			v, err := l.r.e.Vector(ctx)
+			if err != nil {
+				return err
+			}
+			floor, err := l.floor(ctx)
+			if err != nil {
+				return err
+			}
+			v[l.r.e.Site()] = floor[l.r.e.Site()]
+			rec.Seen.atLeast(v)
+		}
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.rec = rec
+	l.cond.live = !l.caps.Log // there is nothing to catch up with
+	return nil
+}
+
+// floor is what nobody needs from the log any more: what all known peers have, where a newcomer can ask one of them. The
+// caller holds the Replicator's mu.
+func (l *link) floor(ctx context.Context) (crdt.VersionVector, error) {
+	peers, err := l.r.e.Peers(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if !l.caps.Exchange || !slices.ContainsFunc(peers, func(p engine.PeerInfo) bool { return !p.Retired }) {
+		return crdt.VersionVector{}, nil
+	}
+	return l.r.e.Acknowledged(ctx)
+}
+
+// status describes the link; the caller holds mu.
+func (l *link) status() Status {
+	s := Status{Link: l.name, DB: l.r.o.DB, Since: l.since, At: l.r.now(), Durability: l.caps.Durability.String(), Counters: l.count}
+	s.State, s.Site, s.Why = l.cond.state()
+	return s
+}
+
+// set changes the condition, and writes the state down when it is another.
+func (l *link) set(ctx context.Context, change func(*condition)) {
+	l.mu.Lock()
+	change(&l.cond)
+	s, site, why := l.cond.state()
+	was := l.last
+	if s != was {
+		l.last, l.since = s, l.r.now()
+	}
+	l.mu.Unlock()
+	if s == was {
+		return
+	}
+	l.r.o.Log.Info("link", "link", l.name, "db", l.r.o.DB, "state", string(s), "was", string(was), "site", site, "why", why)
+	if err := l.save(ctx); err != nil && ctx.Err() == nil {
+		l.r.o.Log.Warn("writing the state down", "link", l.name, "error", err)
+	}
+}
+
+// save writes the record outside of an apply.
+func (l *link) save(ctx context.Context) error {
+	l.r.mu.Lock()
+	defer l.r.mu.Unlock()
+	if l.r.e.Site().IsZero() {
+		return nil
+	}
+	l.mu.Lock()
+	l.rec.Status = l.status()
+	l.saved = l.r.now()
+	rec := l.rec
+	rec.Seen = rec.Seen.clone()
+	l.mu.Unlock()
+	return rec.save(ctx, l.r.e, l.name, l.r.o.DB)
+}
+
+// failed notes a failed call. Not every failure means that the medium is away.
+func (l *link) failed(ctx context.Context, doing string, err error) {
+	if ctx.Err() != nil {
+		return
+	}
+	l.mu.Lock()
+	l.count.Errors++
+	l.mu.Unlock()
+	switch {
+	case errors.Is(err, transports.ErrClone):
+		l.set(ctx, func(c *condition) { c.clone = err.Error() })
+	case isBusy(err):
+		l.r.o.Log.Debug("the database is busy", "link", l.name, "doing", doing, "error", err)
+		return
+	default:
+		l.set(ctx, func(c *condition) { c.offline = doing + ": " + err.Error() })
+	}
+	l.r.o.Log.Warn("transport", "link", l.name, "db", l.r.o.DB, "doing", doing, "error", err)
+}
+
+func (l *link) online(ctx context.Context) { l.set(ctx, func(c *condition) { c.offline = "" }) }
+
+// remember marks a package as published in this run; the caller holds mu.
+func (l *link) remember(id string) {
+	if l.sent[id] {
+		return
+	}
+	l.sent[id] = true
+	l.order = append(l.order, id)
+	if len(l.order) > maxSent {
+		delete(l.sent, l.order[0])
+		l.order = l.order[1:]
+	}
+}
+
+// askSoon asks peers after a pause, unless it is to happen earlier anyway; peer is whom to ask first.
+func (l *link) askSoon(pause time.Duration, peer string) {
+	if !l.caps.Exchange {
+		return
+	}
+	l.mu.Lock()
+	at := l.r.now().Add(pause)
+	if l.askAt.IsZero() || at.Before(l.askAt) {
+		l.askAt, l.askPeer = at, peer
+	}
+	l.mu.Unlock()
+	poke(l.want)
+}
+
+// poke puts a token into a channel that holds one.
+func poke(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+// siteOf reads a site's name; zero for what is none.
+func siteOf(name string) crdt.Site {
+	s, err := crdt.ParseSite(name)
+	if err != nil {
+		return crdt.Site{}
+	}
+	return s
+}

@@ -1,0 +1,91 @@
+package replicator
+
+import (
+	"context"
+	"time"
+)
+
+// watch notices commits of other connections, in this process and in others, and tells the outboxes: the first at once
+// when it was quiet before, then in batches.
+func (r *Replicator) watch(ctx context.Context, stop context.CancelCauseFunc) {
+	events, done := r.o.Events(r.conn.Filename())
+	defer done()
+	b := batcher{idle: r.o.Idle, max: r.o.Max, count: int64(r.o.Count)}
+	poll := time.NewTicker(r.o.Poll)
+	defer poll.Stop()
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	last := int64(-1)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-events:
+		case <-poll.C:
+		case <-timer.C:
+		}
+		version, n, err := r.look(last)
+		if err != nil {
+			if !isBusy(err) && ctx.Err() == nil {
+				stop(err)
+				return
+			}
+			version = last
+		}
+		now := r.now()
+		if b.see(now, version != last, n) {
+			r.kickAll(nil)
+		}
+		last = version
+		if at := b.due; !at.IsZero() {
+			timer.Reset(max(at.Sub(now), time.Millisecond))
+		}
+	}
+}
+
+// look reads the data version, which changes with every commit of another connection and with none of this one, and if
+// it did, how many changes wait to be folded. https://sqlite.org/pragma.html#pragma_data_version
+func (r *Replicator) look(last int64) (version, changes int64, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if version, err = r.number("PRAGMA data_version"); err != nil || version == last {
+		return version, 0, err
+	}
+	changes, err = r.pending()
+	return version, changes, err
+}
+
+// batcher decides when commits that were noticed are published. The zero due means that nothing waits.
+type batcher struct {
+	idle, max time.Duration
+	count     int64
+	first     time.Time // when the oldest commit that waits was noticed
+	due       time.Time
+	sent      time.Time
+}
+
+// see takes in a look at the database and says whether to publish now.
+func (b *batcher) see(now time.Time, changed bool, changes int64) bool {
+	if changed { // without changes to fold another program may have folded or applied some
+		if b.due.IsZero() {
+			b.first = now
+			if changes > 0 && now.Sub(b.sent) >= b.max {
+				b.due = now // after a pause the first goes alone, and others may gather behind it
+			}
+		}
+		if b.due != now {
+			b.due = now.Add(b.idle)
+			if end := b.first.Add(b.max); end.Before(b.due) {
+				b.due = end
+			}
+		}
+		if changes >= b.count {
+			b.due = now
+		}
+	}
+	if b.due.IsZero() || now.Before(b.due) {
+		return false
+	}
+	b.sent, b.due = now, time.Time{}
+	return true
+}
