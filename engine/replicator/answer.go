@@ -3,6 +3,7 @@ package replicator
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"iter"
 
@@ -62,6 +63,9 @@ func (r *Replicator) lacks(ctx context.Context, req transports.Request) (out []t
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if !r.ready {
+		return nil, errors.New("replicator: this site is stopping")
+	}
 	if n, err := r.pending(); err != nil {
 		return nil, err
 	} else if n > 0 {

@@ -173,7 +173,9 @@ func TestExchangeOnly(t *testing.T) {
 	a.start()
 	b.exec(insert(5000, "b"))
 	b.start()
-	until(t, "all rows", func() bool { return b.query("SELECT count(*) FROM t") == "2001" && a.query("SELECT count(*) FROM t") == "2001" })
+	until(t, "all rows", func() bool {
+		return b.query("SELECT count(*) FROM t") == "2001" && a.query("SELECT count(*) FROM t") == "2001"
+	})
 	converge(t, "", a, b)
 }
 

@@ -27,6 +27,7 @@ func (r *Replicator) once(ctx context.Context) error {
 	if err := r.begin(ctx); err != nil {
 		return err
 	}
+	defer r.end()
 	r.retryRefused(ctx)
 	for _, l := range r.links {
 		if err := l.once(ctx); err != nil {

@@ -19,8 +19,9 @@ type Replicator struct {
 	conn  engine.Conn
 	links []*link
 
-	mu sync.Mutex // guards e and conn: they serve one goroutine at a time
-	e  *engine.Engine
+	mu    sync.Mutex // guards e and conn, which serve one goroutine at a time, and what follows
+	e     *engine.Engine
+	ready bool // between begin and end: a transport may call an Answerer a little longer than it serves
 
 	running sync.Mutex // held by Run and Once
 }
@@ -51,6 +52,9 @@ func (r *Replicator) Run(ctx context.Context) error {
 	defer r.running.Unlock()
 	for {
 		err := r.run(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
 		if !errors.Is(err, errMoved) {
 			return err
 		}
@@ -62,6 +66,7 @@ func (r *Replicator) run(ctx context.Context) error {
 	if err := r.begin(ctx); err != nil {
 		return err
 	}
+	defer r.end()
 	r.retryRefused(ctx)
 	run, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
@@ -109,7 +114,15 @@ func (r *Replicator) begin(ctx context.Context) error {
 			return err
 		}
 	}
+	r.ready = true
 	return nil
+}
+
+// end comes after begin: the engine may be closed then.
+func (r *Replicator) end() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.ready = false
 }
 
 // site is this database's identity.
