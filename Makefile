@@ -9,7 +9,7 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 PLATFORMS   := linux/arm64 darwin/arm64 darwin/amd64 windows/amd64
 export CGO_ENABLED ?= 0
 
-.PHONY: help build test race lint fuzz bench cross generate-clean check demo
+.PHONY: help build ext test race lint fuzz bench cross generate-clean check demo
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 18
@@ -17,6 +17,9 @@ help: ## list the targets
 build: ## build every package and ./bin/tributary
 	go build ./...
 	go build -o bin/ ./cmd/tributary
+
+ext: ## build/tributary.so, the loadable extension (needs gcc)
+	vtab/loadable/build.sh build/tributary.so
 
 test: ## run all tests, without cgo
 	CGO_ENABLED=0 go test -timeout 30m ./...
