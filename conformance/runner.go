@@ -75,7 +75,8 @@ type site struct {
 	writer     Writer
 	conn       engine.Conn
 	closer     io.Closer
-	engine     *engine.Engine
+	engine     *engine.Engine // looks at the site, and is its replica unless the host has others
+	replica    Replica
 }
 
 // parcel is what pull kept under a name.
@@ -155,10 +156,29 @@ func (r *runner) open(name string) (*site, error) {
 		Compressor: r.host.Compressor(),
 	})
 	r.sites[name] = s
-	return s, err
+	if err != nil {
+		return s, err
+	}
+	s.replica = engineReplica{s.engine}
+	if h, ok := r.host.(ReplicaHost); ok {
+		other, err := h.Replica(s.path, func() time.Time { return r.clock.Add(s.offset) })
+		if err != nil {
+			return s, err
+		}
+		if other != nil {
+			s.replica = other
+		}
+	}
+	return s, nil
 }
 
 func (s *site) close() error {
+	if s.replica != nil {
+		if err := s.replica.Close(); err != nil {
+			return err
+		}
+		s.replica = nil
+	}
 	if s.engine != nil {
 		if err := s.engine.Close(); err != nil {
 			return err

@@ -61,7 +61,7 @@ func (r *runner) stepTrack(s step) error {
 		return err
 	}
 	for _, x := range sites {
-		if _, _, err := x.engine.TrackAll(r.t.Context()); err != nil {
+		if err := x.replica.TrackAll(r.t.Context()); err != nil {
 			return fmt.Errorf("%s: %w", x.name, err)
 		}
 	}
@@ -76,7 +76,7 @@ func (r *runner) stepUntrack(s step) error {
 	if err != nil {
 		return err
 	}
-	return sites[0].engine.Untrack(r.t.Context(), s.args[1])
+	return sites[0].replica.Untrack(r.t.Context(), s.args[1])
 }
 
 // stepClone is what the clone command does: a consistent copy, and a new site id before anything else.
@@ -89,7 +89,7 @@ func (r *runner) stepClone(s step) error {
 		return err
 	}
 	// What is captured but not folded would become the clone's own, and the same rows would meet as two inserts.
-	if _, err := sites[0].engine.Fold(r.t.Context()); err != nil {
+	if err := sites[0].replica.Fold(r.t.Context()); err != nil {
 		return err
 	}
 	path := filepath.Join(r.dir, s.args[1]+".db")

@@ -190,10 +190,17 @@ func (r *runner) ids(s step, same bool) error {
 	if err != nil {
 		return err
 	}
-	if _, err := sites[0].engine.Fold(r.t.Context()); err != nil {
+	if err := sites[0].replica.Fold(r.t.Context()); err != nil {
 		return err
 	}
-	a, b := sites[0].engine.Site(), sites[1].engine.Site()
+	a, err := sites[0].id(r.t.Context())
+	if err != nil {
+		return err
+	}
+	b, err := sites[1].id(r.t.Context())
+	if err != nil {
+		return err
+	}
 	if (a == b) != same {
 		return fmt.Errorf("the site ids are %s and %s", a, b)
 	}
