@@ -103,13 +103,17 @@ func (e *Engine) load(ctx context.Context) error {
 	return e.loadSelf()
 }
 
-// loadSelf reads which site this database is, which another connection may have changed.
+// loadSelf reads which site this database is and which others it knows, which another connection may have changed.
 func (e *Engine) loadSelf() error {
 	self, err := e.meta("self")
 	if err != nil {
 		return err
 	}
-	if self.Int() >= int64(len(e.sites)) {
+	newest, err := e.one("SELECT max(ord) FROM tributary_site")
+	if err != nil {
+		return err
+	}
+	if max(self.Int(), newest.Int()) >= int64(len(e.sites)) {
 		if err := e.loadSites(); err != nil {
 			return err
 		}
