@@ -193,7 +193,7 @@ func (r *extensionReplica) equal(list []engine.Pulled, arguments string, since i
 	if err != nil || cmp.Equal(list, others) {
 		return err
 	}
-	return fmt.Errorf("packages (%s) differ from those that vtab/ncruces makes of the same file:\n%s", arguments, inspect(others)+"\n"+inspect(list))
+	return fmt.Errorf("packages (%s) differ from those that vtab/ncruces makes of the same file:\n%s", arguments, cmp.Diff(others, list))
 }
 
 // pulled reads all packages of a stream with these arguments.
@@ -253,13 +253,4 @@ func TestScenariosExtension(t *testing.T) {
 			conformance.RunAll(t, extension{library: library, program: program, mixed: mixed, opened: new(int)})
 		})
 	}
-}
-
-func inspect(list []engine.Pulled) string {
-	s := ""
-	for _, p := range list {
-		i, err := engine.Inspect(p.Package, host{}.Compressor())
-		s += fmt.Sprintf("%+v %v\n", i, err)
-	}
-	return s
 }

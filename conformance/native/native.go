@@ -104,6 +104,22 @@ func (p *Process) Join() error {
 	return err
 }
 
+// Record notes in a file what connections write that are opened with vfs=record. It is called once.
+func (p *Process) Record(file string) error {
+	_, _, err := p.call('W', 0, []byte(file))
+	return err
+}
+
+// Threads runs total threads, some of them at a time, which open, load, ask and close as often as rounds says.
+func (p *Process) Threads(database, library string, total, atATime, rounds int) error {
+	b := []byte(database + "\x00" + library + "\x00")
+	for _, n := range []int{total, atATime, rounds} {
+		b = binary.LittleEndian.AppendUint32(b, uint32(n))
+	}
+	_, _, err := p.call('T', 0, b)
+	return err
+}
+
 // Version is that of the program's SQLite library.
 func (p *Process) Version() (string, error) {
 	_, b, err := p.call('V', 0, nil)

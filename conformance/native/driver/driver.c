@@ -11,7 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "sqlite3.h"
+#include "driver.h"
 
 typedef struct buffer {
   char *p;
@@ -158,6 +158,17 @@ static int run(char op, int32_t id, char *text, int32_t n, buffer *out) {
     case 'I': // interrupt
       sqlite3_interrupt(db);
       return SQLITE_OK;
+    case 'W': // write down what is written
+      return record_to(text);
+    case 'T': { // threads: database, NUL, library, NUL, then three numbers
+      char *library = text + strlen(text) + 1;
+      int32_t v[3];
+      memcpy(v, library + strlen(library) + 1, sizeof v);
+      rc = many_threads(text, library, v[0], v[1], v[2], &message);
+      if (rc && message) put(out, message, strlen(message));
+      sqlite3_free(message);
+      return rc;
+    }
     case 'V': // version
       put(out, sqlite3_libversion(), strlen(sqlite3_libversion()));
       return SQLITE_OK;
