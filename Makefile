@@ -9,7 +9,7 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 PLATFORMS   := linux/arm64 darwin/arm64 darwin/amd64 windows/amd64
 export CGO_ENABLED ?= 0
 
-.PHONY: help build ext test race lint fuzz bench cross generate-clean check demo
+.PHONY: help build ext test-ext test race lint fuzz bench cross generate-clean check demo
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 18
@@ -20,6 +20,12 @@ build: ## build every package and ./bin/tributary
 
 ext: ## build/tributary.so, the loadable extension (needs gcc)
 	vtab/loadable/build.sh build/tributary.so
+
+test-ext: ext ## tests of the extension in programs of its own (needs gcc, the sqlite3 program, python3)
+	vtab/loadable/build.sh build/tributary-testclock.so -tags tributary_testclock
+	conformance/native/build.sh build/driver
+	CGO_ENABLED=1 go vet ./vtab/loadable ./cmd/tributary-ext
+	TRIBUTARY_EXT=1 go test -timeout 10m -run '^TestExtension' ./conformance
 
 test: ## run all tests, without cgo
 	CGO_ENABLED=0 go test -timeout 30m ./...

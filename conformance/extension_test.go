@@ -244,9 +244,9 @@ func (r *extensionReplica) Apply(_ context.Context, body []byte, o engine.ApplyO
 	return engine.StateApplied, nil
 }
 
-// TestScenariosExtension runs the scenarios with SQL only, each site in a process of its own; every package is
+// TestExtensionScenarios runs the scenarios with SQL only, each site in a process of its own; every package is
 // compared, byte for byte, with what vtab/ncruces makes of the same file.
-func TestScenariosExtension(t *testing.T) {
+func TestExtensionScenarios(t *testing.T) {
 	library, program := built(t, "tributary-testclock.so"), built(t, "driver")
 	for name, mixed := range map[string]bool{"alone": false, "with ncruces": true} {
 		t.Run(name, func(t *testing.T) {

@@ -9,12 +9,14 @@ import (
 	"github.com/tributary-db/tributary/engine"
 )
 
+// literals are SQL for values of every kind, the odd ones too.
+var literals = []string{"NULL", "0", "1", "-1", "9223372036854775807", "-9223372036854775808", "9007199254740993", "-9007199254740993",
+	"0.0", "-0.0", "1.0", "0.1", "1e308", "1.7976931348623157e308", "-1.7976931348623157e308", "5e-324", "2.2250738585072014e-308", "9e999", "-9e999",
+	"9223372036854775808.0", "-9223372036854775808.0", "''", "x''", "'a'", "'1'", "x'31'", "char(0)", "'a' || char(0) || 'b'", "CAST(x'ff00fe' AS TEXT)",
+	"CAST(x'eda080' AS TEXT)", "x'000102ff'", "'ünïcödé 🚣 '' \"'", "char(0x2028, 0x10ffff, 0xfeff)", "zeroblob(70000)", "printf('%.70000c', 'x')"}
+
 // TestValues sends every kind of value through binary and JSON packages, as inserts and as updates.
 func TestValues(t *testing.T) {
-	literals := []string{"NULL", "0", "1", "-1", "9223372036854775807", "-9223372036854775808", "9007199254740993", "-9007199254740993",
-		"0.0", "-0.0", "1.0", "0.1", "1e308", "1.7976931348623157e308", "-1.7976931348623157e308", "5e-324", "2.2250738585072014e-308", "9e999", "-9e999",
-		"9223372036854775808.0", "-9223372036854775808.0", "''", "x''", "'a'", "'1'", "x'31'", "char(0)", "'a' || char(0) || 'b'", "CAST(x'ff00fe' AS TEXT)",
-		"CAST(x'eda080' AS TEXT)", "x'000102ff'", "'ünïcödé 🚣 '' \"'", "char(0x2028, 0x10ffff, 0xfeff)", "zeroblob(70000)", "printf('%.70000c', 'x')"}
 	for _, format := range []struct {
 		name string
 		engine.Format

@@ -45,7 +45,7 @@ func goRegister(to *C.tr_host, handle *C.uintptr_t, message **C.char) (rc C.int)
 	defer report(&rc, message, &err)
 	c := &conn{db: to.db}
 	h := &host{c, vtab.NewSession(c, Options)}
-	for _, m := range append(rowsModules(c), h.session.Modules()...) {
+	for _, m := range append(rowsModules(func() *engine.Rows { return c.rows }), h.session.Modules()...) {
 		err = errors.Join(err, c.register(to, h, m))
 	}
 	for _, f := range h.session.Functions() {

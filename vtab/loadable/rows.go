@@ -1,5 +1,3 @@
-//go:build cgo
-
 package loadable
 
 import (
@@ -12,25 +10,25 @@ import (
 	"github.com/tributary-db/tributary/vtab"
 )
 
-// rowsModules are the tables over which the engine applies packages: eponymous and read only. They exist on this
-// connection only and nobody but the engine has use for them.
-func rowsModules(c *conn) []vtab.Module {
-	return []vtab.Module{rowsModule(c, "tributary_rows", engine.NarrowColumns), rowsModule(c, "tributary_rows_wide", engine.WideColumns)}
+// rowsModules are the tables over which the engine applies packages: eponymous and read only. They exist on one
+// connection, whose rows now says what they show, and nobody but the engine has use for them.
+func rowsModules(now func() *engine.Rows) []vtab.Module {
+	return []vtab.Module{rowsModule(now, "tributary_rows", engine.NarrowColumns), rowsModule(now, "tributary_rows_wide", engine.WideColumns)}
 }
 
-func rowsModule(c *conn, name string, width int) vtab.Module {
+func rowsModule(now func() *engine.Rows, name string, width int) vtab.Module {
 	var declaration strings.Builder
 	declaration.WriteString("CREATE TABLE x(c0")
 	for i := 1; i < width; i++ {
 		declaration.WriteString(",c" + strconv.Itoa(i))
 	}
 	declaration.WriteString(")")
-	t := &rowsTable{c, declaration.String()}
+	t := &rowsTable{now, declaration.String()}
 	return vtab.Module{Name: name, Eponymous: true, Connect: func(vtab.Arguments) (vtab.Table, error) { return t, nil }}
 }
 
 type rowsTable struct {
-	c           *conn
+	now         func() *engine.Rows // nil: no rows
 	declaration string
 }
 
@@ -76,8 +74,8 @@ type rowsCursor struct {
 
 func (c *rowsCursor) Filter(_ context.Context, p vtab.Plan, args []crdt.Value) error {
 	c.data, c.i = nil, 0
-	if c.t.c.rows != nil {
-		c.data = c.t.c.rows.Data
+	if rows := c.t.now(); rows != nil {
+		c.data = rows.Data
 	}
 	first, end := int64(0), int64(len(c.data))
 	for k, a := range args {
