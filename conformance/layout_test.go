@@ -37,6 +37,8 @@ var rules = []rule{
 	{"vtab/loadable", []string{"./crdt", "./engine", "./vtab"}, "translates SQLite's C interface and decides nothing"},
 	{"vtab", []string{"./crdt", "./engine"}, "host-neutral: the loadable extension reuses it"},
 	{"transports", []string{"./transports"}, "knows packages and cursors, never SQL, rows or vectors; a client library gets a rule of its own"},
+	{"conformance/vectors/gen", []string{"./crdt", "./engine/zstd", "./conformance/vectors"}, "frames made by hand are read back with the one codec"},
+	{"conformance/vectors", []string{"./crdt"}, "the formats alone: any program can run them"},
 	{"conformance", []string{"./crdt", "./engine", "./vtab", "./transports"}, "drivers come in through Host, media through Medium"},
 	{"cmd", []string{"./crdt", "./engine", "./vtab", "./transports", "github.com/ncruces/go-sqlite3", "github.com/spf13/cobra", "github.com/spf13/pflag",
 		"github.com/peterh/liner", "github.com/chzyer/readline", "golang.org/x/term", "golang.org/x/sys"}, "wires things together; terminal libraries live here only"},
@@ -176,7 +178,7 @@ func TestFiles(t *testing.T) {
 	}
 }
 
-var texts = map[string]bool{".go": true, ".md": true, ".txt": true, ".txtar": true, ".sql": true, ".sh": true, ".c": true, ".h": true, ".mod": true, ".yml": true, ".json": true}
+var texts = map[string]bool{".go": true, ".md": true, ".txt": true, ".txtar": true, ".sql": true, ".sh": true, ".c": true, ".h": true, ".mod": true, ".yml": true, ".json": true, ".py": true}
 
 func ruleFor(dir string) *rule {
 	for i := range rules {
