@@ -37,6 +37,8 @@ var rules = []rule{
 	{"vtab/loadable", []string{"./crdt", "./engine", "./vtab"}, "translates SQLite's C interface and decides nothing"},
 	{"vtab", []string{"./crdt", "./engine"}, "host-neutral: the loadable extension reuses it"},
 	{"transports", []string{"./transports"}, "knows packages and cursors, never SQL, rows or vectors; a client library gets a rule of its own"},
+	{"conformance/faultdisk", []string{"github.com/ncruces/go-sqlite3"}, "a file system for the one driver whose file systems are written in Go"},
+	{"conformance/sim", []string{"./crdt", "./engine", "./vtab/ncruces", "./conformance/faultdisk", "github.com/ncruces/go-sqlite3"}, "needs a driver whose disk it can break"},
 	{"conformance/vectors/gen", []string{"./crdt", "./engine/zstd", "./conformance/vectors"}, "frames made by hand are read back with the one codec"},
 	{"conformance/vectors", []string{"./crdt"}, "the formats alone: any program can run them"},
 	{"conformance", []string{"./crdt", "./engine", "./vtab", "./transports"}, "drivers come in through Host, media through Medium"},

@@ -12,6 +12,7 @@ import (
 	"github.com/ncruces/go-sqlite3"
 	"github.com/ncruces/go-sqlite3/vfs"
 
+	"github.com/tributary-db/tributary/conformance/faultdisk"
 	"github.com/tributary-db/tributary/crdt"
 	"github.com/tributary-db/tributary/engine"
 	"github.com/tributary-db/tributary/vtab/ncruces"
@@ -109,7 +110,7 @@ type cutter struct {
 	t      *testing.T
 	rnd    *rand.Rand
 	at     string
-	disk   *disk
+	disk   *faultdisk.Disk
 	notes  *notes
 	ledger *ledger
 	a, b   *side
@@ -180,19 +181,19 @@ func (c *cutter) plug() {
 // survive puts the power back on; err is what the operation under way said.
 func (c *cutter) survive(err error) {
 	c.t.Helper()
-	if errors.Is(err, engine.ErrEquivocation) || !c.disk.off {
+	if errors.Is(err, engine.ErrEquivocation) || !c.disk.Off() {
 		c.t.Fatalf("%s: with the power on: %v", c.at, err)
 	}
 	if c.a != nil {
 		c.a.close()
 		c.a = nil
 	}
-	c.disk = c.disk.powerOn()
-	c.lost += c.disk.lost
+	c.disk = c.disk.PowerOn()
+	c.lost += c.disk.Lost
 	c.notes.cut(c.rnd)
 	c.cuts++
 	if c.cuts < 3 && c.rnd.IntN(2) == 0 { // and soon again
-		c.disk.crash = 1 + c.rnd.IntN(60)
+		c.disk.Crash = 1 + c.rnd.IntN(60)
 	}
 }
 
@@ -200,7 +201,7 @@ func (c *cutter) survive(err error) {
 func (c *cutter) try(f func() error) bool {
 	c.t.Helper()
 	err := f()
-	if err == nil && !c.disk.off {
+	if err == nil && !c.disk.Off() {
 		return true
 	}
 	c.survive(err)
@@ -331,7 +332,7 @@ func (c *cutter) run() {
 // settle lets both tell each other all and looks at what has become of them.
 func (c *cutter) settle() {
 	c.t.Helper()
-	c.disk.crash = 0
+	c.disk.Crash = 0
 	for range 3 {
 		c.send(false)
 		c.fetch()
@@ -377,9 +378,9 @@ func (c *cutter) settle() {
 func powercut(t *testing.T, k int) *cutter {
 	t.Helper()
 	at := fmt.Sprintf("cut at %d", k)
-	c := &cutter{t: t, rnd: rand.New(rand.NewPCG(uint64(k), 3)), at: at, disk: newDisk(uint64(k)), notes: &notes{}, acked: map[string]bool{}, sites: map[crdt.Site]bool{},
+	c := &cutter{t: t, rnd: rand.New(rand.NewPCG(uint64(k), 3)), at: at, disk: faultdisk.New(uint64(k)), notes: &notes{}, acked: map[string]bool{}, sites: map[crdt.Site]bool{},
 		ledger: &ledger{t: t, at: at, said: map[string]string{}}}
-	c.disk.crash = k
+	c.disk.Crash = k
 	var err error
 	if c.b, err = openSide("file::memory:", "", "", nil); err != nil {
 		t.Fatal(err)
@@ -400,7 +401,7 @@ func powercut(t *testing.T, k int) *cutter {
 // acknowledged must stay.
 func TestPowerCut(t *testing.T) {
 	whole := powercut(t, 0)
-	total, step := whole.disk.ops, 1
+	total, step := whole.disk.Ops(), 1
 	if len(whole.sites) != 1 || whole.cuts != 0 {
 		t.Fatalf("without a cut: %d cuts, %d sites", whole.cuts, len(whole.sites))
 	}

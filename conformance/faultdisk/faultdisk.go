@@ -1,4 +1,13 @@
-package engine_test
+// Package faultdisk is a file system in memory for SQLite, by way of github.com/ncruces/go-sqlite3, on which things go wrong: the
+// power goes before any chosen operation, and unsynced writes with it, or operations fail because the disk is full or broken.
+//
+//	d := faultdisk.New(seed)
+//	vfs.Register("faulty", d)
+//	db, err := sqlite3.Open("file:/a.db?vfs=faulty")
+//	db.Exec("PRAGMA locking_mode=exclusive; PRAGMA journal_mode=WAL")
+//
+// It has no shared memory, so WAL mode needs exclusive locking, hence one connection for each database.
+package faultdisk
 
 import (
 	"errors"
@@ -11,21 +20,43 @@ import (
 	"github.com/ncruces/go-sqlite3/vfs"
 )
 
-var errPower = errors.New("the power is off")
+// ErrPower is what every operation says once the power is off.
+var ErrPower = errors.New("the power is off")
 
 const sectorSize = 512
 
-// disk is a file system for SQLite that can lose power before any of its operations. What was written since the last
-// sync of its file is then lost or kept sector by sector, and so are names that were made or removed since. It has no
-// shared memory: WAL mode needs PRAGMA locking_mode=exclusive, hence one connection. Not safe for concurrent use.
-type disk struct {
+// Op is a kind of operation.
+type Op int
+
+// The operations that a Fault is asked about.
+const (
+	OpOpen Op = iota
+	OpDelete
+	OpRead
+	OpWrite
+	OpTruncate
+	OpSync
+)
+
+// Changes says whether the operation is counted: one that changes what is on the disk, or whether that lasts.
+func (o Op) Changes() bool { return o != OpRead }
+
+// Disk is one file system. What was written since the last sync of its file is lost or kept sector by sector when the power
+// goes, and so are names that were made or removed since; which, is drawn from the seed. Not safe for concurrent use.
+type Disk struct {
+	// Crash is the operation before which the power goes, counted from 1; 0: never. Reading is not counted.
+	Crash int
+	// Fault, if not nil, is asked before each operation and makes it fail with the error that it returns. n is the number of the
+	// operation, for a read of the last one before it. Errors of sqlite3 such as sqlite3.FULL reach SQLite as they are.
+	Fault func(o Op, n int) error
+	// Lost counts the sectors that the power cut before this disk took.
+	Lost int
+
 	rnd   *rand.Rand
 	files map[string]*content
 	gone  map[string]*content // removed, but the directory was not synced
 	ops   int                 // operations up to now
-	crash int                 // the operation before which the power goes; 0: never
 	off   bool
-	lost  int // sectors that the last power cut took
 }
 
 type content struct {
@@ -34,13 +65,42 @@ type content struct {
 	named     bool         // the directory entry is safe
 }
 
-func newDisk(seed uint64) *disk {
-	return &disk{rnd: rand.New(rand.NewPCG(seed, 1)), files: map[string]*content{}, gone: map[string]*content{}}
+// New makes an empty disk. Equal seeds lose equal sectors.
+func New(seed uint64) *Disk {
+	return &Disk{rnd: rand.New(rand.NewPCG(seed, 1)), files: map[string]*content{}, gone: map[string]*content{}}
 }
 
-// powerOn is the disk as it is found when the power is back.
-func (d *disk) powerOn() *disk {
-	n := newDisk(d.rnd.Uint64())
+// Ops counts the operations that changed something.
+func (d *Disk) Ops() int { return d.ops }
+
+// Off says whether the power is off.
+func (d *Disk) Off() bool { return d.off }
+
+// CutPower takes the power away now.
+func (d *Disk) CutPower() { d.off = true }
+
+// Files gives what is in the files now, by name: what cp would copy while nobody writes.
+func (d *Disk) Files() map[string][]byte {
+	out := map[string][]byte{}
+	for name, f := range d.files {
+		out[name] = slices.Clone(f.now)
+	}
+	return out
+}
+
+// Put writes a whole file safely, as cp and sync do; nil removes it.
+func (d *Disk) Put(name string, b []byte) {
+	if b == nil {
+		delete(d.files, name)
+		return
+	}
+	d.files[name] = &content{now: slices.Clone(b), safe: slices.Clone(b), dirty: map[int]bool{}, named: true}
+}
+
+// PowerOn gives the disk as it is found when the power is back. Fault goes on with it, Crash does not.
+func (d *Disk) PowerOn() *Disk {
+	n := New(d.rnd.Uint64())
+	n.Fault = d.Fault
 	for name, f := range d.gone {
 		if d.files[name] == nil {
 			d.files[name] = f
@@ -55,11 +115,11 @@ func (d *disk) powerOn() *disk {
 		b := f.survivors(d)
 		n.files[name] = &content{now: b, safe: slices.Clone(b), dirty: map[int]bool{}, named: true}
 	}
-	n.lost = d.lost
+	n.Lost = d.Lost
 	return n
 }
 
-func (f *content) survivors(d *disk) []byte {
+func (f *content) survivors(d *Disk) []byte {
 	size := len(f.safe)
 	if d.coin() {
 		size = len(f.now)
@@ -71,7 +131,7 @@ func (f *content) survivors(d *disk) []byte {
 			continue
 		}
 		if d.coin() {
-			d.lost++
+			d.Lost++
 			continue
 		}
 		to := min(from+sectorSize, len(f.now))
@@ -89,24 +149,29 @@ func grown(b []byte, n int) []byte {
 	return b
 }
 
-func (d *disk) coin() bool { return d.rnd.IntN(2) == 0 }
+func (d *Disk) coin() bool { return d.rnd.IntN(2) == 0 }
 
-// op counts an operation that changes something.
-func (d *disk) op() error {
+// op counts an operation that changes something, and says whether it fails.
+func (d *Disk) op(o Op) error {
 	if d.off {
-		return errPower
+		return ErrPower
 	}
-	d.ops++
-	if d.ops == d.crash {
-		d.off = true
-		return errPower
+	if o.Changes() {
+		d.ops++
+		if d.ops == d.Crash {
+			d.off = true
+			return ErrPower
+		}
+	}
+	if d.Fault != nil {
+		return d.Fault(o, d.ops)
 	}
 	return nil
 }
 
 // Open implements vfs.VFS.
-func (d *disk) Open(name string, flags vfs.OpenFlag) (vfs.File, vfs.OpenFlag, error) {
-	if d.op() != nil {
+func (d *Disk) Open(name string, flags vfs.OpenFlag) (vfs.File, vfs.OpenFlag, error) {
+	if d.op(OpOpen) != nil {
 		return nil, flags, sqlite3.CANTOPEN
 	}
 	f := d.files[name]
@@ -123,8 +188,8 @@ func (d *disk) Open(name string, flags vfs.OpenFlag) (vfs.File, vfs.OpenFlag, er
 }
 
 // Delete implements vfs.VFS.
-func (d *disk) Delete(name string, syncDir bool) error {
-	if err := d.op(); err != nil {
+func (d *Disk) Delete(name string, syncDir bool) error {
+	if err := d.op(OpDelete); err != nil {
 		return err
 	}
 	f := d.files[name]
@@ -141,14 +206,14 @@ func (d *disk) Delete(name string, syncDir bool) error {
 }
 
 // Access implements vfs.VFS.
-func (d *disk) Access(name string, _ vfs.AccessFlag) (bool, error) { return d.files[name] != nil, nil }
+func (d *Disk) Access(name string, _ vfs.AccessFlag) (bool, error) { return d.files[name] != nil, nil }
 
 // FullPathname implements vfs.VFS.
-func (d *disk) FullPathname(name string) (string, error) { return name, nil }
+func (d *Disk) FullPathname(name string) (string, error) { return name, nil }
 
 type diskFile struct {
 	*content
-	disk      *disk
+	disk      *Disk
 	name      string
 	temporary bool
 	lock      vfs.LockLevel
@@ -164,8 +229,8 @@ func (f *diskFile) Close() error {
 
 // ReadAt implements vfs.File.
 func (f *diskFile) ReadAt(b []byte, off int64) (int, error) {
-	if f.disk.off {
-		return 0, errPower
+	if err := f.disk.op(OpRead); err != nil {
+		return 0, err
 	}
 	if off >= int64(len(f.now)) {
 		return 0, io.EOF
@@ -180,8 +245,8 @@ func (f *diskFile) ReadAt(b []byte, off int64) (int, error) {
 // WriteAt implements vfs.File.
 func (f *diskFile) WriteAt(b []byte, off int64) (int, error) {
 	was := f.disk.off
-	if err := f.disk.op(); err != nil {
-		if !was && len(b) > sectorSize { // power went during this write: its first sectors are on their way
+	if err := f.disk.op(OpWrite); err != nil {
+		if !was && f.disk.off && len(b) > sectorSize { // power went during this write: its first sectors are on their way
 			f.put(b[:sectorSize*(1+f.disk.rnd.IntN(len(b)/sectorSize))], int(off))
 		}
 		return 0, err
@@ -200,7 +265,7 @@ func (f *diskFile) put(b []byte, off int) {
 
 // Truncate implements vfs.File.
 func (f *diskFile) Truncate(n int64) error {
-	if err := f.disk.op(); err != nil {
+	if err := f.disk.op(OpTruncate); err != nil {
 		return err
 	}
 	if n < int64(len(f.now)) {
@@ -211,7 +276,7 @@ func (f *diskFile) Truncate(n int64) error {
 
 // Sync implements vfs.File. It makes the name of the file safe too, as SQLite's own file systems do.
 func (f *diskFile) Sync(vfs.SyncFlag) error {
-	if err := f.disk.op(); err != nil {
+	if err := f.disk.op(OpSync); err != nil {
 		return err
 	}
 	f.safe, f.named = slices.Clone(f.now), true
