@@ -105,7 +105,7 @@ char *tr_vfs_name(sqlite3 *db) {
   return name;
 }
 
-int tr_triggers(sqlite3 *db, int on, int *is) { return sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_TRIGGER, on, is); }
+int tr_configure(sqlite3 *db, int option, int on, int *is) { return sqlite3_db_config(db, option, on, is); }
 
 int tr_declare(sqlite3 *db, const char *sql) {
   int rc = sqlite3_vtab_config(db, SQLITE_VTAB_DIRECTONLY);

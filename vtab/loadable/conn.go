@@ -70,24 +70,31 @@ func (c *conn) Filename() string {
 }
 
 func (c *conn) EnableTriggers(on bool) (bool, error) {
-	was, err := c.triggers(-1)
-	if err != nil || was == on {
-		// Setting what is set already would expire every prepared statement for nothing.
+	return c.configure(C.tr_enable_trigger, on)
+}
+
+func (c *conn) EnableForeignKeys(on bool) (bool, error) {
+	return c.configure(C.tr_enable_fkey, on)
+}
+
+// configure sets a switch of the connection. Setting what is set already would expire every prepared statement for
+// nothing.
+func (c *conn) configure(option C.int, on bool) (was bool, err error) {
+	if was, err = c.configured(option, -1); err != nil || was == on {
 		return was, err
 	}
 	to := C.int(0)
 	if on {
 		to = 1
 	}
-	_, err = c.triggers(to)
+	_, err = c.configured(option, to)
 	return was, err
 }
 
-// triggers sets the switch, or only reads it for -1.
-func (c *conn) triggers(to C.int) (bool, error) {
+// configured sets a switch, or only reads it for -1.
+func (c *conn) configured(option, to C.int) (bool, error) {
 	var is C.int
-	rc := C.tr_triggers(c.db, to, &is)
-	if rc != codeOK {
+	if rc := C.tr_configure(c.db, option, to, &is); rc != codeOK {
 		return false, newError(int(rc), "")
 	}
 	return is != 0, nil
