@@ -9,7 +9,7 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 PLATFORMS   := linux/arm64 darwin/arm64 darwin/amd64 windows/amd64
 export CGO_ENABLED ?= 0
 
-.PHONY: help build ext test-ext test race lint fuzz bench cross generate-clean check demo
+.PHONY: help build ext test-ext test race lint fuzz bench bench-peers cross generate-clean check demo
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 18
@@ -46,6 +46,11 @@ fuzz: ## every fuzz target for FUZZTIME (default 30000 inputs, some seconds)
 
 bench: ## every benchmark once, so that none rots
 	go test -run '^$$' -bench . -benchtime 1x ./...
+
+# What is compared with is taken where it is: see bench/README.md. Everything missing is named.
+TRIBUTARY_EXT ?= $(wildcard build/tributary.so)
+bench-peers: ## Tributary, bare SQLite, cr-sqlite, Automerge, Yjs and Loro on the same work (PEERS: flags)
+	TRIBUTARY_EXT=$(TRIBUTARY_EXT) go run ./bench/peers $(PEERS)
 
 cross: ## build the command for other platforms; crdt must hold on 32 bits
 	@for p in $(PLATFORMS); do echo "build $$p"; \

@@ -44,7 +44,8 @@ var rules = []rule{
 	{"conformance", []string{"./crdt", "./engine", "./vtab", "./transports"}, "drivers come in through Host, media through Medium"},
 	{"cmd", []string{"./crdt", "./engine", "./vtab", "./transports", "github.com/ncruces/go-sqlite3", "github.com/spf13/cobra", "github.com/spf13/pflag",
 		"github.com/peterh/liner", "github.com/chzyer/readline", "golang.org/x/term", "golang.org/x/sys"}, "wires things together; terminal libraries live here only"},
-	{"bench", []string{"./"}, "measures everything"},
+	{"bench/peers/automerge", []string{"github.com/automerge/automerge-go"}, "a module of its own, since its library needs cgo"},
+	{"bench", []string{"./", "github.com/ncruces/go-sqlite3", "github.com/klauspost/compress"}, "measures everything"},
 }
 
 // testsMay is what test files may import on top.
