@@ -37,8 +37,9 @@ type Pulled struct {
 	Package []byte
 	Cursor  int64
 	Rows    int
-	Part    int  // within its set, from 0
-	Last    bool // the set ends here: what was pulled up to now is one consistent state
+	Began   int64 // the cursor at which its set began, for PullOptions
+	Part    int   // within its set, from 0
+	Last    bool  // the set ends here: what was pulled up to now is one consistent state
 }
 
 // Pull yields what changed after a cursor, oldest first, each row once and in its newest state. It folds first where
@@ -354,7 +355,7 @@ func (p *pull) finish(b *builder, last bool) (Pulled, error) {
 		// Some tables only: nothing counts as applied, and nothing is waited for, since the rest will not come.
 		pkg.Starts, pkg.Ends, pkg.Needs, pkg.Covers = true, true, nil, nil
 	}
-	out := Pulled{Cursor: pkg.Until, Rows: len(pkg.Rows), Part: p.part, Last: last}
+	out := Pulled{Cursor: pkg.Until, Rows: len(pkg.Rows), Began: p.since, Part: p.part, Last: last}
 	var err error
 	if p.o.Format == FormatJSON {
 		out.Package, err = pkg.MarshalJSON()

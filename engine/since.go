@@ -96,3 +96,13 @@ func (e *Engine) Peers(ctx context.Context) ([]PeerInfo, error) {
 	}
 	return out, nil
 }
+
+// EndsSet reports whether a set can end at a cursor: a state of this replica was complete there. A cursor between two
+// such is that of a part, from which only PullOptions.Continues goes on.
+func (e *Engine) EndsSet(ctx context.Context, cursor int64) (bool, error) {
+	if err := e.load(ctx); err != nil {
+		return false, wrap("cursor", err)
+	}
+	v, err := e.one("SELECT EXISTS (SELECT 1 FROM tributary_changeset WHERE pos = ?1) OR NOT EXISTS (SELECT 1 FROM tributary_changeset WHERE pos > ?1)", crdt.Int(cursor))
+	return v.Int() != 0, wrap("cursor", err)
+}

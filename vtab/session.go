@@ -20,6 +20,8 @@ type Session struct {
 	temp    map[string]*engine.StreamInfo // streams of the temp schema, by lower-case name
 	// retrieved is the last cursor that each stream has handed out here, until an UPDATE stores it.
 	retrieved map[string]int64
+	// began is where the set began of which a stream has last handed out packages, and up to where it has.
+	began map[string]span
 	// failed is why the last package of a sender was refused, by stream, until one of its packages is accepted.
 	failed   map[string]map[crdt.Site]string
 	patience patience
@@ -27,7 +29,7 @@ type Session struct {
 
 // NewSession makes a session; options go to the engine.
 func NewSession(h Host, o *engine.Options) *Session {
-	return &Session{host: h, options: o, temp: map[string]*engine.StreamInfo{}, retrieved: map[string]int64{}, failed: map[string]map[crdt.Site]string{}}
+	return &Session{host: h, options: o, temp: map[string]*engine.StreamInfo{}, retrieved: map[string]int64{}, began: map[string]span{}, failed: map[string]map[crdt.Site]string{}}
 }
 
 // Engine is the session's engine. It stays the session's.
@@ -79,6 +81,9 @@ func (s *Session) Modules() []Module {
 		s.listing(quarantineListing),
 	}
 }
+
+// span is part of a feed: cursors after the first, up to the second.
+type span struct{ after, upto int64 }
 
 // book is the bookkeeping of one stream: a row of the engine, or an entry in memory for one in the temp schema.
 type book struct {
@@ -143,11 +148,13 @@ func (b *book) write(ctx context.Context, i engine.StreamInfo) error {
 
 func (b *book) create(ctx context.Context) error {
 	delete(b.s.retrieved, b.key())
+	delete(b.s.began, b.key())
 	return b.write(ctx, b.fresh)
 }
 
 func (b *book) destroy(ctx context.Context) error {
 	delete(b.s.retrieved, b.key())
+	delete(b.s.began, b.key())
 	delete(b.s.failed, b.key())
 	if b.temporary {
 		delete(b.s.temp, b.key())
@@ -178,6 +185,8 @@ func (b *book) rename(ctx context.Context, name string) error {
 		delete(b.s.temp, from)
 		b.s.retrieved[b.key()] = b.s.retrieved[from]
 		delete(b.s.retrieved, from)
+		b.s.began[b.key()] = b.s.began[from]
+		delete(b.s.began, from)
 		b.s.failed[b.key()] = b.s.failed[from]
 		delete(b.s.failed, from)
 	}

@@ -2,6 +2,7 @@ package vtab
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/tributary-db/tributary/crdt"
@@ -21,6 +22,8 @@ type outCursorRows struct {
 	packages bool
 	info     engine.StreamInfo
 	since    int64
+	inside   bool // since lies inside a set that began at began
+	began    int64
 	part     int // within its set, as this scan counts
 	batch    int // packages of the next Fill
 	done     bool
@@ -41,7 +44,25 @@ func (c *outCursorRows) Filter(ctx context.Context, p Plan, args []crdt.Value) (
 	default:
 		c.since = c.t.pull.Since
 	}
-	return nil
+	if !c.packages || c.done || c.since == 0 {
+		return nil
+	}
+	e, err := c.t.s.Engine(ctx)
+	if err != nil {
+		return err
+	}
+	ends, err := e.EndsSet(ctx, c.since)
+	if errors.Is(err, engine.ErrNoDatabase) {
+		return nil
+	}
+	// The application has acknowledged a part. If nobody remembers where its set began, the rows that are left go out
+	// whole: more than is needed, and right.
+	if c.inside = !ends; c.inside {
+		if s := c.t.s.began[c.t.book.key()]; s.after < c.since && c.since <= s.upto {
+			c.began = s.after
+		}
+	}
+	return err
 }
 
 func (c *outCursorRows) Fill(ctx context.Context, w RowWriter) (more bool, err error) {
@@ -65,7 +86,7 @@ func (c *outCursorRows) Fill(ctx context.Context, w RowWriter) (more bool, err e
 		return false, err
 	}
 	o := c.t.pull
-	o.Since = c.since
+	o.Since, o.Continues, o.Began = c.since, c.inside, c.began
 	n, bytes := 0, 0
 	// Each Fill begins a pull where the last one ended, instead of keeping one open: a pull that is read while the
 	// application writes between two rows would see those writes without their clocks.
@@ -93,6 +114,8 @@ func (c *outCursorRows) Fill(ctx context.Context, w RowWriter) (more bool, err e
 
 // add hands out one package.
 func (c *outCursorRows) add(w RowWriter, p *engine.Pulled) {
+	c.since, c.inside, c.began = p.Cursor, !p.Last, p.Began
+	c.t.s.began[c.t.book.key()] = span{p.Began, p.Cursor}
 	c.info.LastRetrieved = max(c.info.LastRetrieved, p.Cursor)
 	c.t.s.retrieved[c.t.book.key()] = c.info.LastRetrieved
 	row := c.t.bookkeeping(&c.info)
@@ -109,7 +132,6 @@ func (c *outCursorRows) add(w RowWriter, p *engine.Pulled) {
 		row[outLast] = crdt.Int(1)
 		c.part = 0
 	}
-	c.since = p.Cursor
 	w.Row(p.Cursor, row...)
 }
 
