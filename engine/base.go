@@ -12,10 +12,9 @@ import (
 // as chunks of the key range, so that a cursor can point between two chunks whatever happens to the rows meanwhile: a
 // base row that changes gets a clock row, and with it a later position of its own.
 
-const (
-	baseChunkBytes = 48 << 10
-	baseChunkRows  = 2048
-)
+const baseChunkBytes = 48 << 10
+
+var baseChunkRows int64 = 2048 // tests lower it
 
 // foldBases cuts the rows of newly tracked tables into chunks under one version of their own.
 func (e *Engine) foldBases() error {

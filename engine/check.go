@@ -164,7 +164,7 @@ func (c *checker) table(t *table) error {
 			if shown != k.inTable() && !unfolded {
 				c.add("row", remedyClone, "%s %s: its clock says shown=%v, the table says %v", t.name, keyText(r[:n]), k.inTable(), shown)
 			}
-			atBase := k.pos == t.basePos && k.birth.Dot() == t.base.Dot() // set aside before it ever had a position of its own
+			atBase := k.pos <= t.basePos && k.birth.Dot() == t.base.Dot() // set aside before it ever had a position of its own
 			if k.pos == last && !atBase || k.pos > newest {
 				c.add("position", remedyClone, "%s %s stands at feed position %d, which is taken or beyond the newest, %d", t.name, keyText(r[:n]), k.pos, newest)
 			}
@@ -177,13 +177,18 @@ func (c *checker) table(t *table) error {
 	if err != nil {
 		return err
 	}
-	if t.base.Version > 0 {
+	if t.base.Version > 0 && t.upto == nil {
 		return nil
 	}
 	var null []string
+	args := []crdt.Value{crdt.Int(t.id)}
 	for _, k := range t.schema.Key {
 		null = append(null, "t."+ident(k.Name)+" IS NOT NULL")
 	}
+	if t.upto != nil { // base rows end there
+		null = append(null, t.beyond(2))
+		args = append(args, t.upto...)
+	}
 	return c.expect("row", remedyFold, "rows of "+t.name+" have no clock", fmt.Sprintf("SELECT count(*) FROM %s t LEFT JOIN %s c ON %s WHERE c.pos IS NULL AND %s AND NOT EXISTS (SELECT 1 FROM tributary_feed f WHERE f.tbl = ?1 AND %s)",
-		ident(t.name), t.sql.clock, t.sql.onKey, strings.Join(null, " AND "), feed), crdt.Int(t.id))
+		ident(t.name), t.sql.clock, t.sql.onKey, strings.Join(null, " AND "), feed), args...)
 }

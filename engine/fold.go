@@ -258,7 +258,7 @@ func (c *captured) entry(mask crdt.Value, late crdt.ColumnSet) error {
 
 // row folds what was captured of one row: a function of its clock, its entries and whether it is there now.
 func (f *folder) row(t *table, c *captured) error {
-	base := t.base.Version > 0 && !c.known
+	base := !c.known && t.inBase(c.key)
 	before := c.known && c.clock.inTable() || base && (c.first != maskInsert || !c.present)
 	w := crdt.Write{Stamp: f.stamp(c.at), Pos: f.pos + 1}
 	k := c.clock

@@ -35,9 +35,20 @@ func (f *folder) inserts(t *table) (done bool, err error) {
 		return false, err
 	}
 	first, last, rows := feed[0][0].Int(), feed[0][1].Int(), feed[0][2].Int()
+	if t.upto != nil { // rows beyond the end of the base and before it differ
+		var upto []string
+		for i := range t.upto {
+			upto = append(upto, fmt.Sprintf("?%d", i+2))
+		}
+		within, err := e.one(fmt.Sprintf("SELECT EXISTS (SELECT 1 FROM tributary_feed WHERE tbl = ?1 AND (%s) <= (%s))", keyColumns(n, ""), strings.Join(upto, ", ")),
+			append([]crdt.Value{crdt.Int(t.id)}, t.upto...)...)
+		if err != nil || within.Int() != 0 {
+			return false, err
+		}
+	}
 
 	k := clock{pos: 1, birth: crdt.Write{Stamp: f.stamp(feed[0][3].Int()), Pos: 1}}
-	if t.base.Version > 0 { // it may have replaced a base row
+	if t.base.Version > 0 && t.upto == nil { // it may have replaced a base row
 		k.deleted = withDeleted(nil, t.base.Dot())
 	}
 	like, err := e.appendClock(nil, &k) // pos and t differ by row

@@ -196,6 +196,7 @@ type batch struct {
 	updates []rowWrite
 	deletes [][]crdt.Value
 	slow    []int
+	adopted int
 }
 
 // rowWrite is a row whose values have to be written.
@@ -211,7 +212,7 @@ func (b *batch) flush() error {
 	if len(b.rows) == 0 {
 		return nil
 	}
-	for _, step := range []func() error{b.read, b.decide, b.write, b.slowly} {
+	for _, step := range []func() error{b.read, b.decide, b.chunk, b.write, b.slowly} {
 		if err := step(); err != nil {
 			return err
 		}
@@ -240,7 +241,7 @@ func (b *batch) read() error {
 		b.known[i] = true
 		return e.decodeClock(r[1:], &b.clocks[i])
 	})
-	if err != nil || b.t.base.Version == 0 {
+	if err != nil || !b.mayMeetBase() {
 		return err
 	}
 	return e.each(b.t.sql.present, 1, func(r []crdt.Value) error {
@@ -250,6 +251,16 @@ func (b *batch) read() error {
 		}
 		return nil
 	})
+}
+
+// mayMeetBase says whether any row without a clock can be a base row that is here.
+func (b *batch) mayMeetBase() bool {
+	for i := range b.rows {
+		if !b.known[i] && b.t.inBase(b.rows[i].Key) {
+			return true
+		}
+	}
+	return false
 }
 
 // decide merges each row. Rows with one incarnation on both sides, which is nearly all, are decided here; what needs
@@ -296,7 +307,9 @@ func (b *batch) revive(i int) error {
 			return b.a.park(b.p, b.dict, b.original(i), "its insert has not come")
 		}
 		n := clock{birth: l.Birth, newer: l.Newer, deleted: deleted}
-		if err := b.put(i, &n); err != nil {
+		if b.adopt(i) {
+			b.a.r.Changed++
+		} else if err := b.put(i, &n); err != nil {
 			return err
 		}
 		if b.inserts == nil {

@@ -43,7 +43,12 @@ func TestRandomHistories(t *testing.T) {
 
 func history(t *testing.T, seed uint64) {
 	rnd := rand.New(rand.NewPCG(seed, 7))
-	r := newReplicas(t, 2+rnd.IntN(3), shop)
+	defer engine.SetBaseChunkRows(1 + rnd.IntN(3))()
+	var before []string // rows from before tracking
+	for range rnd.IntN(3) {
+		before = append(before, randomRows(rnd))
+	}
+	r := filledReplicas(t, 2+rnd.IntN(3), shop, before...)
 	for _, x := range r {
 		x.skew = time.Duration(rnd.IntN(2000)-1000) * time.Millisecond
 		x.exec(fmt.Sprintf("PRAGMA foreign_keys=%d; PRAGMA recursive_triggers=%d", rnd.IntN(2), rnd.IntN(2)))
@@ -94,6 +99,19 @@ func history(t *testing.T, seed uint64) {
 	if t.Failed() {
 		t.Logf("again: go test ./engine -run TestRandomHistories -seed=%d", seed)
 	}
+}
+
+// randomRows fills the shop with rows that obey its constraints.
+func randomRows(rnd *rand.Rand) string {
+	sql := ""
+	for range 1 + rnd.IntN(12) {
+		c, o := rnd.IntN(5), rnd.IntN(5)
+		sql += fmt.Sprintf(`INSERT OR IGNORE INTO customer VALUES ('c%d', 'e%d', 'base%d');
+			INSERT OR IGNORE INTO orders SELECT %d, id, 1.5 FROM customer WHERE id = 'c%d';
+			INSERT OR IGNORE INTO line SELECT id, %d, x'00' FROM orders WHERE id = %d;
+			INSERT OR IGNORE INTO note VALUES ('%s', 'base', 0);`, c, rnd.IntN(4), rnd.IntN(2), o, c, rnd.IntN(3), o, string(rune('a'+rnd.IntN(4))))
+	}
+	return sql
 }
 
 func quarantine(r *replica) (out []string) {

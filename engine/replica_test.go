@@ -55,11 +55,20 @@ func openReplica(t testing.TB, path string) *replica {
 // newReplicas makes databases with one schema, all tables tracked.
 func newReplicas(t testing.TB, n int, schema string) []*replica {
 	t.Helper()
+	return filledReplicas(t, n, schema)
+}
+
+// filledReplicas makes replicas of which the first ones have rows from before they were tracked.
+func filledReplicas(t testing.TB, n int, schema string, rows ...string) []*replica {
+	t.Helper()
 	dir := t.TempDir()
 	var out []*replica
 	for i := range n {
 		r := openReplica(t, filepath.Join(dir, fmt.Sprintf("r%d.db", i)))
 		r.exec("PRAGMA journal_mode=WAL;" + schema)
+		if i < len(rows) {
+			r.exec(rows[i])
+		}
 		if _, _, err := r.e.TrackAll(context.Background()); err != nil {
 			t.Fatal(err)
 		}

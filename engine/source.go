@@ -72,7 +72,7 @@ func (p *pull) open() error {
 			return err
 		}
 	}
-	p.bulk = p.until-p.since > bulkRows || chunks > bulkRows/baseChunkRows
+	p.bulk = p.until-p.since > bulkRows || int64(chunks) > bulkRows/baseChunkRows
 	if len(only) == 0 && !(len(p.only) == 1 && p.only[p.e.site]) { // what is parked here was written elsewhere
 		stmt, err := p.e.conn.Prepare("SELECT pos, body FROM tributary_unknown WHERE pos > ?1 ORDER BY pos")
 		if err != nil {

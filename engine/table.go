@@ -13,9 +13,10 @@ import (
 type table struct {
 	id      int64
 	name    string
-	base    crdt.Stamp // birth of the rows that existed when the table was tracked; zero version: there were none
-	basePos int64      // feed position of the last base chunk
-	loose   string     // ids of foreign keys that this database did not obey when the table was tracked, ",1,4,"
+	base    crdt.Stamp   // birth of the rows that existed when the table was tracked; zero version: there were none
+	basePos int64        // feed position of the last base chunk
+	upto    []crdt.Value // key of the last base row that has come from elsewhere; nil: all base rows are here
+	loose   string       // ids of foreign keys that this database did not obey when the table was tracked, ",1,4,"
 	schema  *tableSchema
 	columns []string // by ordinal; "" for a dropped column
 	seen    string   // fingerprint of the schema that the triggers were made for
@@ -67,6 +68,9 @@ func (e *Engine) loadTables() error {
 		}
 		e.tables = append(e.tables, t)
 		e.byName[strings.ToLower(t.name)], e.byID[t.id] = t, t
+	}
+	if err := e.loadUpto(); err != nil {
+		return err
 	}
 	if err := e.readSignatures(); err != nil {
 		return err
