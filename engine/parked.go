@@ -10,14 +10,56 @@ import (
 )
 
 // park keeps changes that have no place here yet, as a package of their own: they are passed on to other replicas as
-// they are, and merged once the table or column is there.
+// they are, and merged once the table or column is there. What was applied here before is not parked again, or two replicas that
+// both lack the place would hand it to and fro for ever, each time as something new.
 func (a *applier) park(p *crdt.Package, dict crdt.Table, rows []crdt.RowChange, reason string) error {
+	if a.replaying {
+		return a.parkAll(p.Sender, dict, rows, reason)
+	}
+	v, err := a.e.vector()
+	if err != nil {
+		return err
+	}
+	var news []crdt.RowChange
+	for i := range rows {
+		if isNews(&rows[i], v) {
+			news = append(news, rows[i])
+			continue
+		}
+		// A row that lives again does not say which delete it saw, so only its contents can tell whether it was here.
+		if len(rows[i].Deleted) > 0 && rows[i].Deleter.IsZero() {
+			if err := a.parkAll(crdt.Site{}, dict, rows[i:i+1], reason); err != nil {
+				return err
+			}
+		}
+	}
+	return a.parkAll(p.Sender, dict, news, reason)
+}
+
+// isNews says whether any write or delete of a change is beyond a vector.
+func isNews(r *crdt.RowChange, v crdt.VersionVector) bool {
+	if !r.Deleter.IsZero() && !v.Has(r.Deleter.Dot()) {
+		return true
+	}
+	for i := range r.Lives {
+		if !v.Has(r.Lives[i].Birth.Dot()) {
+			return true
+		}
+		for _, g := range r.Lives[i].Newer {
+			if !v.Has(g.Write.Dot()) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// parkAll stores changes as one package, unless the very same package is there.
+func (a *applier) parkAll(sender crdt.Site, dict crdt.Table, rows []crdt.RowChange, reason string) error {
 	if len(rows) == 0 {
 		return nil
 	}
-	a.r.Parked += len(rows)
-	a.pos++
-	out := &crdt.Package{Starts: true, Ends: true, Sender: p.Sender, Tables: []crdt.Table{dict}}
+	out := &crdt.Package{Starts: true, Ends: true, Sender: sender, Tables: []crdt.Table{dict}}
 	for _, r := range rows {
 		r.Table = 0
 		out.Rows = append(out.Rows, r)
@@ -26,6 +68,14 @@ func (a *applier) park(p *crdt.Package, dict crdt.Table, rows []crdt.RowChange, 
 	if err != nil {
 		return fmt.Errorf("parking %d rows: %w", len(rows), err)
 	}
+	if sender.IsZero() {
+		known, err := a.e.one("SELECT EXISTS (SELECT 1 FROM tributary_unknown WHERE tbl = ?1 AND body = ?2)", crdt.TextString(dict.Name), crdt.Blob(body))
+		if err != nil || known.Int() != 0 {
+			return err
+		}
+	}
+	a.r.Parked += len(rows)
+	a.pos++
 	return a.e.run("INSERT INTO tributary_unknown(pos, tbl, reason, rows, body) VALUES (?1, ?2, ?3, ?4, ?5)",
 		crdt.Int(a.pos), crdt.TextString(dict.Name), crdt.TextString(reason), crdt.Int(int64(len(rows))), crdt.Blob(body))
 }
