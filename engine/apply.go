@@ -177,7 +177,12 @@ func (e *Engine) duplicate(p *crdt.Package) (bool, error) {
 			return false, nil
 		}
 	}
-	return true, nil
+	if p.LocalOnly {
+		return true, nil
+	}
+	// Parts of other cuts of the same feed wait until something is heard of the sender up to there.
+	left, err := e.one("SELECT EXISTS (SELECT 1 FROM tributary_waiting WHERE sender = ?1 AND until <= ?2)", crdt.Blob(p.Sender[:]), crdt.Int(p.Until))
+	return left.Int() == 0, err
 }
 
 // applied is everything applied here, also beyond gaps.
@@ -428,8 +433,12 @@ func (e *Engine) heard(p *crdt.Package) error {
 	if p.LocalOnly {
 		cursor = 0
 	}
-	return e.run("INSERT INTO tributary_peer(site, cursor, ack, retired, error) VALUES (?1, ?2, ?3, 0, '') ON CONFLICT (site) DO UPDATE SET cursor = max(cursor, excluded.cursor), ack = excluded.ack, error = ''",
-		crdt.Int(ord), crdt.Int(cursor), crdt.Text(text))
+	if err := e.run("INSERT INTO tributary_peer(site, cursor, ack, retired, error) VALUES (?1, ?2, ?3, 0, '') ON CONFLICT (site) DO UPDATE SET cursor = max(cursor, excluded.cursor), ack = excluded.ack, error = ''",
+		crdt.Int(ord), crdt.Int(cursor), crdt.Text(text)); err != nil {
+		return err
+	}
+	// Parts of other cuts of the same feed wait for parts that will never come.
+	return e.run("DELETE FROM tributary_waiting WHERE sender = ?1 AND until <= ?2", crdt.Blob(p.Sender[:]), crdt.Int(cursor))
 }
 
 // finish stores positions and the clock, and settles constraints.
