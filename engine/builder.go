@@ -43,8 +43,15 @@ func (b *builder) add(s *source, r crdt.RowChange) {
 	b.put(s.dictKey, s.dict, r)
 }
 
-// addTo adds a row under a dictionary that is not this database's own.
-func (b *builder) addTo(t crdt.Table, r crdt.RowChange) { b.put(dictKey(t), t, r) }
+// addTo adds a row under a dictionary that is not this database's own. Such rows come first in the package: what they say of a
+// column that is missing here must be there before this database's own rows of the same keys, which are silent on it.
+func (b *builder) addTo(t crdt.Table, r crdt.RowChange) {
+	known := len(b.tables)
+	b.put(dictKey(t), t, r)
+	if n := len(b.tables); n > known {
+		b.tables = slices.Insert(b.tables[:known], 0, b.tables[known])
+	}
+}
 
 func dictKey(t crdt.Table) string { return fmt.Sprintf("%q%q%q", t.Name, t.Key, t.Columns) }
 

@@ -35,7 +35,9 @@ func (a *applier) block(p *crdt.Package, dict crdt.Table, rows []crdt.RowChange)
 	if m == nil {
 		return a.park(p, dict, rows, why)
 	}
-	var parked []crdt.RowChange
+	if err := a.parkUnknown(p, dict, t, m, rows); err != nil {
+		return err
+	}
 	b := &batch{a: a, t: t, p: p, dict: dict}
 	seen := newKeySet(t)
 	for i := range rows {
@@ -45,9 +47,6 @@ func (a *applier) block(p *crdt.Package, dict crdt.Table, rows []crdt.RowChange)
 				return err
 			}
 			continue
-		}
-		if m.unknown(&rows[i]) {
-			parked = append(parked, rows[i])
 		}
 		if len(b.rows) >= foldBatch || !seen.add(r.Key) {
 			if err := b.flush(); err != nil {
@@ -61,13 +60,22 @@ func (a *applier) block(p *crdt.Package, dict crdt.Table, rows []crdt.RowChange)
 		}
 		b.rows = append(b.rows, r)
 	}
-	if err := b.flush(); err != nil {
-		return err
+	return b.flush()
+}
+
+// parkUnknown parks the changes of columns that are missing here, before what is known of the same rows is merged: so they
+// go out first, and a replica that has the columns inserts the rows with their values and not with defaults.
+func (a *applier) parkUnknown(p *crdt.Package, dict crdt.Table, t *table, m *columnMap, rows []crdt.RowChange) error {
+	if len(m.missing) == 0 {
+		return nil
 	}
-	if len(parked) > 0 {
-		return a.park(p, dict, parked, "no column "+strings.Join(m.missing, ", "))
+	var parked []crdt.RowChange
+	for i := range rows {
+		if m.unknown(&rows[i]) && t.names(m.apply(&rows[i]).Key) {
+			parked = append(parked, rows[i])
+		}
 	}
-	return nil
+	return a.park(p, dict, parked, "no column "+strings.Join(m.missing, ", "))
 }
 
 // names says whether a key can name a row of the table: none of it is NULL, and the alias of a rowid is an integer.

@@ -13,6 +13,9 @@ import (
 // they are, and merged once the table or column is there. What was applied here before is not parked again, or two replicas that
 // both lack the place would hand it to and fro for ever, each time as something new.
 func (a *applier) park(p *crdt.Package, dict crdt.Table, rows []crdt.RowChange, reason string) error {
+	if len(rows) == 0 {
+		return nil
+	}
 	if a.replaying {
 		return a.parkAll(p.Sender, dict, rows, reason)
 	}
