@@ -140,10 +140,26 @@ func (e *Engine) readHidden(where string, args ...crdt.Value) ([]*hidden, error)
 			continue
 		}
 		h, err := e.decodeHidden(t, r[1].Int(), r[2].Int(), string(r[3].Bytes()), string(r[4].Bytes()), r[5].Bytes())
+		if err == nil {
+			err = e.fillDefaults(h)
+		}
 		if err != nil {
 			return nil, err
 		}
 		out = append(out, h)
 	}
 	return out, nil
+}
+
+// fillDefaults gives an incarnation that was set aside before a column was added the value that the user's table would have
+// given it: the column's default.
+func (e *Engine) fillDefaults(h *hidden) error {
+	for _, c := range ordinals(h.t.live().Minus(h.inc.Has)) {
+		v, err := e.one("SELECT " + h.t.defaultOf(c))
+		if err != nil {
+			return err
+		}
+		h.inc.SetValue(c, v.Clone())
+	}
+	return nil
 }

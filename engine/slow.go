@@ -82,6 +82,9 @@ func (b *batch) slowRow(i int) error {
 	} else if err != nil {
 		return err
 	}
+	if b.a.replaying && s.takeParked(r) {
+		effect.Changed = true
+	}
 	if !effect.Changed {
 		return nil
 	}
@@ -95,6 +98,27 @@ func (b *batch) slowRow(i int) error {
 		s.clock.birth = deleter(r, s.row.Deleted)
 	}
 	return e.quietly(b.t, func() error { return e.storeRow(s, b.a.place, b.a.touched) })
+}
+
+// takeParked takes from a change that was parked the values of columns that are new here: they have the stamp already, of
+// which the rest was merged before, but hold the column's default.
+func (s *rowState) takeParked(r *crdt.RowChange) (changed bool) {
+	for i := range r.Lives {
+		l := &r.Lives[i]
+		at := s.row.Life(l.Birth.Dot())
+		if at < 0 {
+			continue
+		}
+		ours := &s.row.Lives[at]
+		l.Has.Each(func(c int) {
+			v, _ := l.Value(c)
+			if have, ok := ours.Value(c); ours.Write(c).Stamp == l.Write(c).Stamp && (!ok || !have.Equal(v)) {
+				ours.SetValue(c, v)
+				changed = true
+			}
+		})
+	}
+	return changed
 }
 
 // storeRow writes a row's full state back: the incarnation that wins into the user's table, as far as constraints let
