@@ -274,13 +274,21 @@ func (f *diskFile) Truncate(n int64) error {
 	return nil
 }
 
-// Sync implements vfs.File. It makes the name of the file safe too, as SQLite's own file systems do.
+// Sync implements vfs.File. The first sync of a new file syncs the directory too, as SQLite's own file systems do; then the
+// names of all files are safe, and what was removed is gone.
 func (f *diskFile) Sync(vfs.SyncFlag) error {
 	if err := f.disk.op(OpSync); err != nil {
 		return err
 	}
-	f.safe, f.named = slices.Clone(f.now), true
+	f.safe = slices.Clone(f.now)
 	clear(f.dirty)
+	if !f.named {
+		f.named = true
+		for _, other := range f.disk.files {
+			other.named = true
+		}
+		clear(f.disk.gone)
+	}
 	return nil
 }
 
