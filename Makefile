@@ -5,11 +5,14 @@ SHELL       := bash
 
 # A number of inputs, not a time: go test -fuzz now and then reports its own deadline as a failure (go.dev/issue/75804, fixed in Go 1.27).
 FUZZTIME    ?= 30000x
+SEEDS       ?= 1000
+FIRST       ?= 1
+TIME        ?= 10m
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 PLATFORMS   := linux/arm64 darwin/arm64 darwin/amd64 windows/amd64
 export CGO_ENABLED ?= 0
 
-.PHONY: help build ext test-ext test race lint fuzz bench bench-peers cross generate-clean check demo
+.PHONY: $(shell grep -oE '^[a-z-]+:' Makefile | tr -d :) # every target; none is a file
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 18
@@ -51,6 +54,9 @@ bench: ## every benchmark once, so that none rots
 TRIBUTARY_EXT ?= $(wildcard build/tributary.so)
 bench-peers: ## Tributary, bare SQLite, cr-sqlite, Automerge, Yjs and Loro on the same work (PEERS: flags)
 	TRIBUTARY_EXT=$(TRIBUTARY_EXT) go run ./bench/peers $(PEERS)
+
+sim: ## worlds in which everything goes wrong: SEEDS of them from FIRST on, for at most TIME
+	go test ./conformance/sim -run 'TestSim$$' -v -timeout 0 -args -first=$(FIRST) -seeds=$(SEEDS) -time=$(TIME)
 
 cross: ## build the command for other platforms; crdt must hold on 32 bits
 	@for p in $(PLATFORMS); do echo "build $$p"; \

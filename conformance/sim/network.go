@@ -1,0 +1,212 @@
+package sim
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"github.com/tributary-db/tributary/crdt"
+	"github.com/tributary-db/tributary/engine"
+)
+
+// message is a package on its way.
+type message struct {
+	to           *site
+	body         []byte
+	due          time.Time
+	damaged      bool
+	link         link
+	since, until int64
+}
+
+// link is what a sender remembers of a receiver: identities, not machines, so that a restored replica begins anew.
+type link struct{ from, to crdt.Site }
+
+// send pulls what the receiver has not acknowledged and puts it on the way. Half of the time the sender goes by its own
+// memory of what was acknowledged, half of the time by what the receiver says.
+func (w *world) send(from, to *site, r *rand.Rand) error {
+	ctx := context.Background()
+	l := link{from.e.Site(), to.e.Site()}
+	o := engine.PullOptions{Since: w.acked[l], MaxBytes: w.o.MaxBytes}
+	if r.IntN(2) == 0 {
+		since, err := to.e.PeerCursor(ctx, from.e)
+		if err := from.done(err); err != nil {
+			return err
+		}
+		if l.from != from.e.Site() || err != nil {
+			return nil // it found out that it is a copy, or was cut off
+		}
+		o.Since = since
+	}
+	if o.Since > 0 && r.IntN(2) == 0 {
+		o.Exclude = append(o.Exclude, to.e.Site())
+	}
+	if w.o.JSON && r.IntN(2) == 0 {
+		o.Format = engine.FormatJSON
+	}
+	o.LocalOnly = r.IntN(12) == 0
+	var out []message
+	var failed error
+	at := o.Since
+	for p, err := range from.e.Pull(ctx, o) {
+		if err != nil {
+			failed = err
+			break
+		}
+		l.from = from.e.Site()
+		out = append(out, message{to: to, body: p.Package, link: l, since: at, until: p.Cursor})
+		at = p.Cursor
+		w.stats.Packages++
+	}
+	if err := from.done(failed); err != nil || failed != nil {
+		return err // what was pulled before the failure has not left the house
+	}
+	for _, m := range out {
+		w.kept = append(w.kept, m.body)
+		w.stats.Digest = digest(w.stats.Digest, m.body)
+		if err := w.ledger.add(m.body); err != nil {
+			return err
+		}
+		if o.LocalOnly {
+			m.until = 0 // acknowledges nothing
+		}
+		w.post(m, r)
+	}
+	return from.isDurable()
+}
+
+// post gives a message its fate.
+func (w *world) post(m message, r *rand.Rand) {
+	copies := 1
+	if r.IntN(100) < w.o.Double {
+		copies = 2
+	}
+	for range copies {
+		if r.IntN(100) < w.o.Loss {
+			w.stats.Dropped++
+			continue
+		}
+		c := m
+		c.due = w.now
+		if w.o.Delay > 0 {
+			c.due = w.now.Add(time.Duration(r.Int64N(int64(w.o.Delay))))
+		}
+		if r.IntN(100) < w.o.Damage && !isJSON(m.body) { // that form has no checksum: its carrier must have one
+			c.body, c.damaged = slices.Clone(m.body), true
+			if r.IntN(3) == 0 {
+				c.body = c.body[:r.IntN(len(c.body))]
+			} else {
+				c.body[r.IntN(len(c.body))] ^= 1 << r.IntN(8)
+			}
+		}
+		w.flight = append(w.flight, c)
+	}
+}
+
+// deliverDue delivers what has arrived by now, in order of arrival.
+func (w *world) deliverDue() error {
+	var due []message
+	w.flight = slices.DeleteFunc(w.flight, func(m message) bool {
+		if m.due.After(w.now) {
+			return false
+		}
+		due = append(due, m)
+		return true
+	})
+	slices.SortStableFunc(due, func(a, b message) int { return a.due.Compare(b.due) })
+	for _, m := range due {
+		if err := w.deliver(m); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *world) deliver(m message) error {
+	if w.apart(m.link) {
+		w.stats.Dropped++
+		return nil
+	}
+	before := m.to.db.TotalChanges()
+	r, err := m.to.e.Apply(context.Background(), m.body, engine.ApplyOptions{})
+	hit := m.to.hit()
+	if !hit {
+		switch touched := m.to.db.TotalChanges() - before; {
+		case m.damaged && err == nil:
+			return violation("damage", "site %d took a damaged package: %v", m.to.index, r)
+		case m.damaged && err != nil && touched != 0:
+			return violation("damage", "site %d refused a damaged package (%v) after %d changes", m.to.index, err, touched)
+		case err == nil && r.State == engine.StateDuplicate && touched != 0:
+			return violation("idempotence", "site %d: a duplicate touched %d rows", m.to.index, touched)
+		}
+	}
+	w.stats.Applied++
+	switch {
+	case m.damaged:
+		err = nil
+	case errors.Is(err, engine.ErrPendingFull) && w.o.MaxPending > 0:
+		w.stats.Refused++
+		return m.to.done(nil)
+	}
+	if done := m.to.done(err); done != nil || err != nil || hit || m.damaged {
+		return done
+	}
+	if m.until > 0 && m.since <= w.acked[m.link] {
+		w.acked[m.link] = max(w.acked[m.link], m.until)
+	}
+	if r.State == engine.StateDuplicate {
+		return nil // nothing was committed
+	}
+	return m.to.isDurable()
+}
+
+func isJSON(b []byte) bool { return len(b) > 0 && b[0] != 'T' }
+
+// cut takes a link away for a while, in both directions.
+func (w *world) cut(a, b *site, until time.Time) {
+	w.parted[[2]int{min(a.index, b.index), max(a.index, b.index)}] = until
+}
+
+func (w *world) parting(a, b *site) bool {
+	return w.parted[[2]int{min(a.index, b.index), max(a.index, b.index)}].After(w.now)
+}
+
+func (w *world) apart(l link) bool {
+	from, to := w.of(l.from), w.of(l.to)
+	return from != nil && to != nil && w.parting(from, to)
+}
+
+// of finds the site that goes by an identity now.
+func (w *world) of(id crdt.Site) *site {
+	for _, s := range w.sites {
+		if s.e != nil && s.e.Site() == id {
+			return s
+		}
+	}
+	return nil
+}
+
+// sync lets two sites talk directly.
+func (w *world) sync(a, b *site) error {
+	if w.parting(a, b) {
+		return nil
+	}
+	_, err := engine.Sync(context.Background(), a.e, b.e, engine.SyncOptions{MaxBytes: w.o.MaxBytes})
+	hit := a.hit() || b.hit()
+	if errors.Is(err, engine.ErrPendingFull) && w.o.MaxPending > 0 || hit || errors.Is(err, engine.ErrClock) && w.o.Skew > 0 {
+		if e := a.done(nil); e != nil {
+			return e
+		}
+		return b.done(nil)
+	}
+	if err != nil {
+		return fmt.Errorf("sync of sites %d and %d: %w", a.index, b.index, err)
+	}
+	if err := a.isDurable(); err != nil {
+		return err
+	}
+	return b.isDurable()
+}

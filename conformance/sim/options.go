@@ -1,0 +1,137 @@
+package sim
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"time"
+)
+
+// Options are what a seed is expanded to: the shape of one world. They are printed with a failure.
+type Options struct {
+	Seed   uint64
+	Sites  int // at the start; copies and clones may add up to maxSites
+	Events int
+
+	Loss, Double, Damage int           // packages of a hundred
+	Delay                time.Duration // of a package, at most
+	MaxBytes             int           // of a package; small ones make sets of many parts
+	MaxPending           int64         // bytes of waiting packages; 0: no bound that is ever met
+	Skew                 time.Duration // of a wall clock, at most
+
+	Base     bool // rows are there before the first replica is tracked, and the others are clones of it
+	Enforce  bool // the application has foreign keys switched on
+	Crashes  bool // the power goes
+	Full     bool // disks are full, or fail
+	Restores bool // files are copied, cloned and restored
+	Schema   bool // columns and tables come and go
+	Compact  bool // tombstones are removed
+	JSON     bool // packages travel in both forms
+}
+
+const maxSites = 6
+
+// Expand makes the options of a seed.
+func Expand(seed uint64) Options {
+	r := rand.New(rand.NewPCG(seed, 0x51))
+	yes := func(percent int) bool { return r.IntN(100) < percent }
+	o := Options{Seed: seed, Sites: 2 + r.IntN(3), Events: 40 + r.IntN(120), MaxBytes: 100 + r.IntN(3000)}
+	if yes(80) {
+		o.Loss, o.Double, o.Delay = r.IntN(40), r.IntN(40), time.Duration(r.IntN(30))*time.Second
+	}
+	if yes(40) {
+		o.Damage = r.IntN(20)
+	}
+	if yes(20) {
+		o.MaxPending = int64(2000 + r.IntN(20000))
+	}
+	if yes(60) {
+		o.Skew = time.Duration(r.IntN(90)) * time.Second
+	}
+	o.Base, o.Enforce, o.Crashes, o.Full, o.Restores, o.Schema, o.Compact, o.JSON = yes(40), yes(50), yes(60), yes(40), yes(40), yes(50), yes(40), yes(30)
+	return o
+}
+
+// String gives the options in a line.
+func (o Options) String() string {
+	s := fmt.Sprintf("seed=%d sites=%d events=%d loss=%d%% double=%d%% damage=%d%% delay=%s bytes=%d pending=%d skew=%s", o.Seed, o.Sites, o.Events,
+		o.Loss, o.Double, o.Damage, o.Delay, o.MaxBytes, o.MaxPending, o.Skew)
+	for _, f := range []struct {
+		on   bool
+		name string
+	}{{o.Base, "base"}, {o.Enforce, "enforce"}, {o.Crashes, "crashes"}, {o.Full, "full"}, {o.Restores, "restores"}, {o.Schema, "schema"}, {o.Compact, "compact"}, {o.JSON, "json"}} {
+		if f.on {
+			s += " " + f.name
+		}
+	}
+	return strings.TrimSpace(s)
+}
+
+// Kind is what an event does.
+type Kind string
+
+// The events.
+const (
+	Write     Kind = "write"     // the application of a site writes
+	Send      Kind = "send"      // a site sends another what it lacks, through the network
+	Sync      Kind = "sync"      // two sites talk directly
+	Late      Kind = "late"      // a broker delivers something old once more
+	Fold      Kind = "fold"      // a site folds, and is looked at
+	Compact   Kind = "compact"   // a site forgets what it may
+	Crash     Kind = "crash"     // the power goes, now or during what comes next
+	Full      Kind = "full"      // the disk fails for a while
+	Partition Kind = "partition" // a link is cut for a while
+	Clock     Kind = "clock"     // a wall clock jumps
+	Migrate   Kind = "migrate"   // a site gets the next version of the schema
+	Backup    Kind = "backup"    // a file is put away
+	Restore   Kind = "restore"   // and put back
+	Copy      Kind = "copy"      // a file is copied to a new place, in one of several ways
+)
+
+// Event is one thing that happens. A and B name sites, modulo how many there are by then.
+type Event struct {
+	N    int // number in the list of its seed
+	Kind Kind
+	A, B int
+	Seed uint64
+	Wait time.Duration // since the event before
+}
+
+func (e Event) String() string {
+	return fmt.Sprintf("%d: %s %d %d after %s", e.N, e.Kind, e.A, e.B, e.Wait)
+}
+
+// List draws the events of the options' seed.
+func (o Options) List() []Event {
+	r := rand.New(rand.NewPCG(o.Seed, 0xe7))
+	kinds := []struct {
+		kind   Kind
+		weight int
+		on     bool
+	}{
+		{Write, 34, true}, {Send, 26, true}, {Sync, 8, true}, {Late, 5, true}, {Fold, 5, true}, {Compact, 4, o.Compact}, {Crash, 6, o.Crashes},
+		{Full, 3, o.Full}, {Partition, 2, true}, {Clock, 3, o.Skew > 0}, {Migrate, 4, o.Schema}, {Backup, 2, o.Restores}, {Restore, 2, o.Restores}, {Copy, 1, o.Restores},
+	}
+	total := 0
+	for _, k := range kinds {
+		if k.on {
+			total += k.weight
+		}
+	}
+	list := make([]Event, o.Events)
+	for i := range list {
+		e := Event{N: i, A: r.IntN(maxSites), B: r.IntN(maxSites), Seed: r.Uint64(), Wait: time.Duration(r.IntN(4000)) * time.Millisecond}
+		at := r.IntN(total)
+		for _, k := range kinds {
+			if !k.on {
+				continue
+			}
+			if at -= k.weight; at < 0 {
+				e.Kind = k.kind
+				break
+			}
+		}
+		list[i] = e
+	}
+	return list
+}
