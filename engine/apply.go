@@ -152,6 +152,7 @@ type applier struct {
 	newest  crdt.Time
 	// replaying says that parked changes are merged, of which some columns were merged before.
 	replaying bool
+	parkedAt  int64 // position of the parked changes that are merged, until something of them is parked again
 }
 
 // duplicate reports whether everything that the package covers has been applied.

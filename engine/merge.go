@@ -312,7 +312,7 @@ func (b *batch) revive(i int) error {
 	if len(r.Lives) == 1 && !covered(deleted, r.Lives[0].Birth.Dot()) {
 		l := &r.Lives[0]
 		if !l.Full {
-			return b.a.park(b.p, b.dict, b.original(i), "its insert has not come")
+			return b.a.park(b.p, b.dict, b.original(i), reasonInsert)
 		}
 		n := clock{birth: l.Birth, newer: l.Newer, deleted: deleted}
 		if b.adopt(i) {

@@ -25,12 +25,13 @@ func (a *applier) park(p *crdt.Package, dict crdt.Table, rows []crdt.RowChange, 
 	}
 	var news []crdt.RowChange
 	for i := range rows {
-		if isNews(&rows[i], v) {
+		if reason != reasonInsert && isNews(&rows[i], v) {
 			news = append(news, rows[i])
 			continue
 		}
-		// A row that lives again does not say which delete it saw, so only its contents can tell whether it was here.
-		if len(rows[i].Deleted) > 0 && rows[i].Deleter.IsZero() {
+		// A row that lives again does not say which delete it saw, and what lacks its insert may be of versions that nobody
+		// covers, so only its contents can tell whether it was here.
+		if reason == reasonInsert || len(rows[i].Deleted) > 0 && rows[i].Deleter.IsZero() {
 			if err := a.parkAll(crdt.Site{}, dict, rows[i:i+1], reason); err != nil {
 				return err
 			}
@@ -38,6 +39,9 @@ func (a *applier) park(p *crdt.Package, dict crdt.Table, rows []crdt.RowChange, 
 	}
 	return a.parkAll(p.Sender, dict, news, reason)
 }
+
+// reasonInsert is the reason of changes whose insert has not come.
+const reasonInsert = "its insert has not come"
 
 // isNews says whether any write or delete of a change is beyond a vector.
 func isNews(r *crdt.RowChange, v crdt.VersionVector) bool {
@@ -78,9 +82,13 @@ func (a *applier) parkAll(sender crdt.Site, dict crdt.Table, rows []crdt.RowChan
 		}
 	}
 	a.r.Parked += len(rows)
-	a.pos++
+	at := a.parkedAt // what is parked again keeps its position: it is news to nobody
+	if a.parkedAt = 0; at == 0 {
+		a.pos++
+		at = a.pos
+	}
 	return a.e.run("INSERT INTO tributary_unknown(pos, tbl, reason, rows, body) VALUES (?1, ?2, ?3, ?4, ?5)",
-		crdt.Int(a.pos), crdt.TextString(dict.Name), crdt.TextString(reason), crdt.Int(int64(len(rows))), crdt.Blob(body))
+		crdt.Int(at), crdt.TextString(dict.Name), crdt.TextString(reason), crdt.Int(int64(len(rows))), crdt.Blob(body))
 }
 
 // replay merges parked changes again after a schema change or when their reason may have gone.
@@ -94,7 +102,7 @@ func (a *applier) replay() error {
 		return err
 	}
 	for _, r := range rows {
-		missing := string(r[2].Bytes()) == "its insert has not come"
+		missing := string(r[2].Bytes()) == reasonInsert
 		if again.Int() == 0 && !missing || a.e.tracked(string(r[1].Bytes())) == nil {
 			continue
 		}
@@ -110,11 +118,11 @@ func (a *applier) replay() error {
 			return err
 		}
 		parked := a.r.Parked
-		a.replaying = true
+		a.replaying, a.parkedAt = true, r[0].Int()
 		if err := a.rows(p); err != nil {
 			return err
 		}
-		a.r.Parked, a.replaying = parked, false
+		a.r.Parked, a.replaying, a.parkedAt = parked, false, 0
 	}
 	if again.Int() == 0 {
 		return nil

@@ -78,7 +78,7 @@ func (b *batch) slowRow(i int) error {
 	}
 	effect, err := s.row.MergeChange(r)
 	if errors.Is(err, crdt.ErrMissingBirth) {
-		return b.a.park(b.p, b.dict, b.original(i), "its insert has not come")
+		return b.a.park(b.p, b.dict, b.original(i), reasonInsert)
 	} else if err != nil {
 		return err
 	}
