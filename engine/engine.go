@@ -145,8 +145,15 @@ func (e *Engine) ordinal(s crdt.Site) (int64, error) {
 	if o, ok := e.ords[s]; ok {
 		return o, nil
 	}
-	if err := e.loadSites(); err != nil {
+	// Another connection may have met it, or others, since. One look-up each: a package may bring thousands of sites.
+	known, err := e.one("SELECT EXISTS (SELECT 1 FROM tributary_site WHERE site = ?1) OR (SELECT ifnull(max(ord), 0) + 1 FROM tributary_site) <> ?2", crdt.Blob(s[:]), crdt.Int(int64(len(e.sites))))
+	if err != nil {
 		return 0, err
+	}
+	if known.Int() != 0 {
+		if err := e.loadSites(); err != nil {
+			return 0, err
+		}
 	}
 	if o, ok := e.ords[s]; ok {
 		return o, nil
