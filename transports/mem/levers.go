@@ -12,11 +12,14 @@ import (
 func (h *Hub) Truncate(n int) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	n = min(n, len(h.log))
+	h.cutOldest(min(n, len(h.log)))
+	h.touch()
+}
+
+func (h *Hub) cutOldest(n int) {
 	h.forget(h.log[:n])
 	h.log, h.stamps = slices.Clone(h.log[n:]), slices.Clone(h.stamps[n:])
 	h.first += uint64(n)
-	h.touch()
 }
 
 // Recreate is a new log under the same name.
@@ -49,5 +52,6 @@ func (h *Hub) Len() int {
 func (h *Hub) forget(ps []transports.Package) {
 	for _, p := range ps {
 		delete(h.ids, p.DB+"\x00"+p.ID)
+		h.size -= int64(len(p.Body))
 	}
 }

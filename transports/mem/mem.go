@@ -24,6 +24,8 @@ type Hub struct {
 	stamps   []uint64        // what stood at a position, so that one that was used twice is noticed
 	lastUsed uint64          // newest stamp
 	ids      map[string]bool // in the log
+	size     int64           // bytes in the log
+	limit    int64           // of size; 0: none
 	changed  chan struct{}   // closed and replaced when anything above changes
 	peers    []*peer
 	sites    map[string]transports.Sighting
@@ -37,6 +39,28 @@ type peer struct {
 // New makes an empty hub.
 func New() *Hub {
 	return &Hub{epoch: 1, first: 1, ids: map[string]bool{}, changed: make(chan struct{}), sites: map[string]transports.Sighting{}}
+}
+
+// Limit bounds the bytes of the log: the oldest packages go when it is exceeded, and who had not read them gets
+// ErrCursorLost. 0: no bound. It returns h.
+func (h *Hub) Limit(bytes int64) *Hub {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.limit = bytes
+	h.trim()
+	return h
+}
+
+// trim keeps the limit; the caller holds mu.
+func (h *Hub) trim() {
+	n, size := 0, h.size
+	for h.limit > 0 && size > h.limit && n < len(h.log)-1 {
+		size -= int64(len(h.log[n].Body))
+		n++
+	}
+	if n > 0 {
+		h.cutOldest(n)
+	}
 }
 
 // Transport opens a handle.
@@ -100,7 +124,9 @@ func (t *Transport) Publish(ctx context.Context, ps ...transports.Package) error
 		p.Body = bytes.Clone(p.Body)
 		h.lastUsed++
 		h.log, h.stamps = append(h.log, p), append(h.stamps, h.lastUsed)
+		h.size += int64(len(p.Body))
 	}
+	h.trim()
 	h.touch()
 	return nil
 }

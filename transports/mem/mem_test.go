@@ -1,6 +1,7 @@
 package mem_test
 
 import (
+	"errors"
 	"testing"
 
 	"github.com/tributary-db/tributary/conformance"
@@ -26,4 +27,30 @@ func TestTransport(t *testing.T) {
 			},
 		}
 	})
+}
+
+// TestLimit: the oldest go, and who had not read them is told.
+func TestLimit(t *testing.T) {
+	h := mem.New().Limit(1000)
+	tr := h.Transport()
+	var at transports.Cursor
+	for i := range 100 {
+		body := make([]byte, 100)
+		body[0] = byte(i)
+		if err := tr.Publish(t.Context(), transports.Package{DB: "d", Site: "a", From: uint64(i), To: uint64(i), ID: transports.PackageID(body), Body: body}); err != nil {
+			t.Fatal(err)
+		}
+		if i == 0 {
+			done := errors.New("done")
+			if err := tr.Subscribe(t.Context(), "d", nil, func(b transports.Batch) error { at = b.Cursor; return done }); err != done {
+				t.Fatal(err)
+			}
+		}
+	}
+	if n := h.Len(); n != 10 {
+		t.Errorf("%d packages of 100 bytes within 1000", n)
+	}
+	if err := tr.Subscribe(t.Context(), "d", at, func(transports.Batch) error { return nil }); !errors.Is(err, transports.ErrCursorLost) {
+		t.Errorf("got %v, want ErrCursorLost", err)
+	}
 }
