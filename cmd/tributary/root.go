@@ -104,8 +104,8 @@ func (a *app) rootCommand() *cobra.Command {
 			root.AddCommand(c)
 		}
 	}
-	add("replicate", a.demoCommand(), a.trackCommand(), a.untrackCommand(), a.cloneCommand(), a.syncCommand())
-	add("look", a.statusCommand(), a.diffCommand(), a.checkCommand(), a.changesCommand(), a.sqlCommand())
+	add("replicate", a.demoCommand(), a.trackCommand(), a.untrackCommand(), a.cloneCommand(), a.syncCommand(), a.serveCommand())
+	add("look", a.statusCommand(), a.fleetCommand(), a.diffCommand(), a.checkCommand(), a.changesCommand(), a.sqlCommand())
 	add("carry", a.pullCommand(), a.applyCommand(), a.inspectCommand())
 	add("tend", a.compactCommand(), a.forgetPeerCommand(), a.versionCommand())
 	return root

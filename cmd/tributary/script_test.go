@@ -25,6 +25,8 @@ func TestMain(m *testing.M) {
 //	truncate FILE BYTES      cuts a file off; a negative number counts from its end
 //	flip FILE OFFSET         inverts a byte
 //	await FILE SQL           waits until the query has a row
+//	port NAME                puts a free port into an environment variable
+//	get URL TEXT ...         gets a page until it holds all the texts, and leaves it in stdout
 //	lock FILE, unlock        holds the file's write lock, and gives it back
 //
 // and the condition [root], under which permissions stop nobody.
@@ -59,6 +61,8 @@ func TestScripts(t *testing.T) {
 			"await":    scriptAwait,
 			"lock":     scriptLock,
 			"unlock":   scriptUnlock,
+			"port":     scriptPort,
+			"get":      scriptGet,
 		},
 	})
 }

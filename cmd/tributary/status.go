@@ -4,11 +4,13 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/spf13/cobra"
 
 	"github.com/tributary-db/tributary/crdt"
 	"github.com/tributary-db/tributary/engine"
+	"github.com/tributary-db/tributary/engine/replicator"
 )
 
 // statusLines bounds how many packages and rows are listed one by one.
@@ -28,7 +30,8 @@ rows that a constraint sets aside (quarantine), sizes. Nothing is changed.`,
 	}
 	jsonFlag(cmd, &asJSON, `{"database", "tracking", "site", "version", "cursor", "tables": [{"name", "key", "columns", "rows"}], "unfolded",
 "vector": {site: version}, "streams": [{"name", "kind", "peer", "options", "since", "last_retrieved", "last_sent",
-"last_acked", "last_error"}], "pending", "parked", "quarantined", "file_bytes", "free_bytes", "last_time"}.`)
+"last_acked", "last_error"}], "pending", "parked", "quarantined", "file_bytes", "free_bytes", "last_time", "links": [{"link", "db", "state", "why", "site", "since",
+"at", "durability", and counters}]}. A link's state is CLONE, OFFLINE, CURSOR_LOST, NEEDS_SNAPSHOT, STALLED, CATCHING_UP or LIVE.`)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		ctx := cmd.Context()
 		d, err := a.open(ctx, args[0], toRead)
@@ -40,14 +43,24 @@ rows that a constraint sets aside (quarantine), sizes. Nothing is changed.`,
 		if err != nil {
 			return d.fail(err)
 		}
+		links, err := linksOf(ctx, d)
+		if err != nil {
+			return d.fail(err)
+		}
 		if asJSON {
-			return printJSON(a.out, s)
+			return printJSON(a.out, struct {
+				*engine.Status
+				Links []replicator.Status `json:"links"`
+			}{s, links})
 		}
 		if !s.Tracking {
 			_, err := fmt.Fprintf(a.out, "%s: nothing is tracked yet; run: tributary track %[1]s --all\n", args[0])
 			return err
 		}
-		return d.fail(printStatus(ctx, a.out, d, s))
+		if err := printStatus(ctx, a.out, d, s); err != nil {
+			return d.fail(err)
+		}
+		return printLinks(a.out, links)
 	}
 	return cmd
 }
@@ -111,12 +124,15 @@ func printVector(w io.Writer, s *engine.Status) {
 }
 
 func printStreams(w io.Writer, streams []engine.StreamInfo) {
-	if len(streams) == 0 {
+	if !slices.ContainsFunc(streams, func(s engine.StreamInfo) bool { return s.Kind != "transport" }) {
 		return
 	}
 	fmt.Fprintf(w, "\nstreams\n")
 	var rows [][]string
 	for _, s := range streams {
+		if s.Kind == "transport" {
+			continue // printLinks
+		}
 		state := ""
 		if s.Kind == "out" {
 			state = fmt.Sprintf("retrieved up to %d, acknowledged up to %d", s.LastRetrieved, s.LastAcked)

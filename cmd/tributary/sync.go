@@ -16,21 +16,35 @@ func (a *app) syncCommand() *cobra.Command {
 	var watch, asJSON bool
 	var interval time.Duration
 	cmd := &cobra.Command{
-		Use:   "sync A B",
-		Short: "Make two databases equal, in both directions",
+		Use:   "sync A B|ADDRESS",
+		Short: "Make two databases equal, in both directions, or one with its fleet",
 		Long: `Make two databases equal: what is new in each goes to the other. What one transaction wrote arrives in one transaction.
 Running it again changes nothing; stopping it half-way loses nothing.
 
-With --watch it goes on: every commit to one of the files, by any program, goes to the other soon after, until Ctrl-C.`,
+With --watch it goes on: every commit to one of the files, by any program, goes to the other soon after, until Ctrl-C.
+
+With the address of a medium in the place of B it does one round over that and ends: what the medium has comes in, what it
+lacks goes out. tributary serve does that all the time. ` + addresses,
 		Example: `  tributary sync shop.db laptop.db
-  tributary sync --watch shop.db /mnt/share/shop.db`,
-		Args: needArgs(2, 2, "two database files"),
+  tributary sync --watch shop.db /mnt/share/shop.db
+  tributary sync shop.db dir:/media/stick/fleet
+  tributary sync shop=shop.db http://office:8080`,
+		Args: needArgs(2, 2, "two database files, or one and the address of a medium"),
 	}
 	cmd.Flags().BoolVar(&watch, "watch", false, "go on until interrupted")
 	cmd.Flags().DurationVar(&interval, "interval", 200*time.Millisecond, "with --watch: how often to look for new commits")
+	var creds credentials
+	cmd.Flags().StringVar(&creds.tokenFile, "token-file", "", "with an address: file with the secret that the server asks for")
 	jsonFlag(cmd, &asJSON, `{"a", "b", "a_to_b", "b_to_a", "milliseconds"}, the directions as {"versions", "packages", "bytes",
-"rows", "changed", "parked", "quarantined", "waiting"}; with --watch one object per line whenever something moved.`)
+"rows", "changed", "parked", "quarantined", "waiting"}; with --watch one object per line whenever something moved. With an address: {"database", "address", "name", "published",
+"received", "applied", "waiting", "refused", "milliseconds"}, all but the times counting packages.`)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if isAddress(args[1]) {
+			if watch {
+				return errors.New("sync: --watch is for two files; run: tributary serve " + args[0] + " --via " + args[1])
+			}
+			return a.syncVia(cmd.Context(), args[0], args[1], creds, asJSON)
+		}
 		if interval <= 0 {
 			return fmt.Errorf("sync: --interval %v is not a time to wait; give one above 0, such as 200ms", interval)
 		}

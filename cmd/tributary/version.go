@@ -28,9 +28,7 @@ func (a *app) versionCommand() *cobra.Command {
 			SQLite   string `json:"sqlite"`
 		}{Version: "(devel)", Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
 		if info, ok := debug.ReadBuildInfo(); ok {
-			if info.Main.Version != "" {
-				v.Version = info.Main.Version
-			}
+			v.Version = programVersion()
 			for _, s := range info.Settings {
 				if s.Key == "vcs.revision" {
 					v.Revision = s.Value
@@ -52,6 +50,14 @@ func (a *app) versionCommand() *cobra.Command {
 		return err
 	}
 	return cmd
+}
+
+// programVersion is the module's version, "(devel)" for a build from a working copy.
+func programVersion() string {
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return info.Main.Version
+	}
+	return "(devel)"
 }
 
 func sqliteVersion() (string, error) {

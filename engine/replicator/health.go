@@ -78,12 +78,17 @@ func (l *link) health(ctx context.Context) {
 			if err := l.save(ctx); err != nil {
 				l.failed(ctx, "writing the state down", err)
 			}
+		case <-l.news:
+			tell.Reset(settled) // it may be another again at once
 		case <-tell.C:
 			l.announce(ctx, &told, true)
 			tell.Reset(jittered(l.r.o.Presence))
 		}
 	}
 }
+
+// settled is how long a state must have lasted before others are told of it.
+const settled = 500 * time.Millisecond
 
 // Info is what a site tells of itself, as JSON in transports.Sighting.Info.
 type Info struct {

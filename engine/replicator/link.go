@@ -19,6 +19,7 @@ type link struct {
 	t    transports.Transport
 	caps transports.Caps
 	kick chan struct{} // something may have to be published; holds one
+	news chan struct{} // others should be told of another state; holds one
 	want chan struct{} // peers should be asked soon; holds one
 
 	mu       sync.Mutex // guards what follows; taken after the Replicator's mu
@@ -44,7 +45,7 @@ const maxSent = 4096
 func newLink(r *Replicator, o Link) *link {
 	return &link{
 		r: r, name: o.Name, t: o.Transport, caps: o.Transport.Caps(),
-		kick: make(chan struct{}, 1), want: make(chan struct{}, 1),
+		kick: make(chan struct{}, 1), want: make(chan struct{}, 1), news: make(chan struct{}, 1),
 		cond: condition{stalled: map[string]string{}, offline: "not connected yet"},
 		sent: map[string]bool{}, since: r.now(), tailDue: true,
 	}
@@ -112,6 +113,7 @@ func (l *link) set(ctx context.Context, change func(*condition)) {
 	if s == was {
 		return
 	}
+	poke(l.news)
 	l.r.o.Log.Info("link", "link", l.name, "db", l.r.o.DB, "state", string(s), "was", string(was), "site", site, "why", why)
 	if err := l.save(ctx); err != nil && ctx.Err() == nil {
 		l.r.o.Log.Warn("writing the state down", "link", l.name, "error", err)

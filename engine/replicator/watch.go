@@ -8,7 +8,10 @@ import (
 // watch notices commits of other connections, in this process and in others, and tells the outboxes: the first at once
 // when it was quiet before, then in batches.
 func (r *Replicator) watch(ctx context.Context, stop context.CancelCauseFunc) {
-	events, done := r.o.Events(r.conn.Filename())
+	r.mu.Lock()
+	path := r.conn.Filename()
+	r.mu.Unlock()
+	events, done := r.o.Events(path)
 	defer done()
 	b := batcher{idle: r.o.Idle, max: r.o.Max, count: int64(r.o.Count)}
 	poll := time.NewTicker(r.o.Poll)

@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"sync"
@@ -36,9 +37,9 @@ type peer struct {
 	answer   transports.Answerer
 }
 
-// New makes an empty hub.
+// New makes an empty hub. Cursors of another one, such as that of an earlier process, mean nothing to it.
 func New() *Hub {
-	return &Hub{epoch: 1, first: 1, ids: map[string]bool{}, changed: make(chan struct{}), sites: map[string]transports.Sighting{}}
+	return &Hub{epoch: rand.Uint64(), first: 1, ids: map[string]bool{}, changed: make(chan struct{}), sites: map[string]transports.Sighting{}}
 }
 
 // Limit bounds the bytes of the log: the oldest packages go when it is exceeded, and who had not read them gets

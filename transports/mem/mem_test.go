@@ -54,3 +54,22 @@ func TestLimit(t *testing.T) {
 		t.Errorf("got %v, want ErrCursorLost", err)
 	}
 }
+
+// TestAnotherHub: a cursor of a hub that is gone is not taken for one of its successor.
+func TestAnotherHub(t *testing.T) {
+	var at transports.Cursor
+	done := errors.New("done")
+	for i := range 2 {
+		tr := mem.New().Transport()
+		for v := range uint64(3) {
+			body := []byte{byte(i), byte(v)}
+			if err := tr.Publish(t.Context(), transports.Package{DB: "d", Site: "a", From: v, To: v, ID: transports.PackageID(body), Body: body}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		err := tr.Subscribe(t.Context(), "d", at, func(b transports.Batch) error { at = b.Cursor; return done })
+		if i == 0 && err != done || i == 1 && !errors.Is(err, transports.ErrCursorLost) {
+			t.Errorf("hub %d: %v", i, err)
+		}
+	}
+}

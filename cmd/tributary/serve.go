@@ -1,0 +1,115 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// serveFlags are the flags of serve.
+type serveFlags struct {
+	dirs, via []string
+	http      string
+	metrics   string
+	creds     credentials
+	logFormat string
+	verbose   bool
+}
+
+func (a *app) serveCommand() *cobra.Command {
+	var f serveFlags
+	cmd := &cobra.Command{
+		Use:   "serve [NAME=]FILE ...",
+		Short: "Keep databases equal with others, in the background, until stopped",
+		Long: `Keep databases equal with the others of their fleet over one or more media, until Ctrl-C or SIGTERM. Every commit to the
+file, by any program, goes out within milliseconds; what others commit comes in. Over several media it also relays from
+one to the other. A medium that is away is tried again, and made up for.
+
+The databases of one fleet have the same NAME on all machines; a file without one is "` + defaultFleetName + `". Several databases in
+one command need names.
+
+With --http others can reach this machine: by "tributary serve --via http://HOST:PORT", with any HTTP client, and for
+/metrics (Prometheus) and /healthz. The state of each link is in "tributary status", that of the fleet in "tributary fleet".
+
+` + addresses,
+		Example: `  tributary serve shop.db --http :8080                      # one machine others connect to
+  tributary serve shop.db --via http://office:8080          # the others
+  tributary serve shop.db --dir /mnt/share/fleet            # no server at all
+  tributary serve shop=shop.db crm=crm.db --http :8080 --dir /media/stick/fleet --token-file secret`,
+		Args: needArgs(1, -1, "a database file"),
+	}
+	flags := cmd.Flags()
+	flags.StringArrayVar(&f.dirs, "dir", nil, "replicate over a folder; may be given several times")
+	flags.StringArrayVar(&f.via, "via", nil, "replicate over the medium at this address; may be given several times")
+	flags.StringVar(&f.http, "http", "", "listen at this address for others to connect to, such as :8080")
+	flags.StringVar(&f.metrics, "metrics", "", "listen at this address for /metrics and /healthz alone")
+	flags.StringVar(&f.creds.tokenFile, "token-file", "", "file with the secret that both ends of http share; without it anybody may connect")
+	flags.StringVar(&f.logFormat, "log", "text", "form of the log on stderr: text or json")
+	flags.BoolVar(&f.verbose, "verbose", false, "log more")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		s, err := a.newServer(f, args)
+		if err != nil {
+			return fmt.Errorf("serve: %w", err)
+		}
+		return s.run(cmd.Context())
+	}
+	return cmd
+}
+
+// newServer checks what can be checked before anything is opened.
+func (a *app) newServer(f serveFlags, args []string) (*server, error) {
+	s := &server{app: a, flags: f}
+	names := map[string]string{}
+	for _, arg := range args {
+		name, file := named(arg)
+		if was, twice := names[name]; twice {
+			return nil, fmt.Errorf("%s and %s would be one database of the fleet, %q; give them names, such as shop=%s", was, file, name, file)
+		}
+		names[name] = file
+		s.databases = append(s.databases, &served{name: name, file: file})
+	}
+	for _, d := range f.dirs {
+		s.addresses = append(s.addresses, "dir:"+d)
+	}
+	s.addresses = append(s.addresses, f.via...)
+	if len(s.addresses) == 0 && f.http == "" {
+		return nil, errors.New("needs a medium to replicate over: --http, --via or --dir; see tributary serve --help")
+	}
+	var err error
+	if s.log, err = newLog(a.err, f); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+func newLog(w io.Writer, f serveFlags) (*slog.Logger, error) {
+	o := &slog.HandlerOptions{Level: slog.LevelInfo}
+	if f.verbose {
+		o.Level = slog.LevelDebug
+	}
+	switch strings.ToLower(f.logFormat) {
+	case "text":
+		return slog.New(slog.NewTextHandler(w, o)), nil
+	case "json":
+		return slog.New(slog.NewJSONHandler(w, o)), nil
+	}
+	return nil, fmt.Errorf("--log %q is not a form; give text or json", f.logFormat)
+}
+
+// run serves until ctx ends.
+func (s *server) run(ctx context.Context) error {
+	if err := s.open(ctx); err != nil {
+		return errors.Join(err, s.close())
+	}
+	s.log.Info("serving", "databases", len(s.databases), "media", s.mediaNames(), "http", s.address())
+	err := s.replicate(ctx)
+	if err == nil {
+		s.log.Info("stopped")
+	}
+	return errors.Join(err, s.close())
+}
