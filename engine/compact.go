@@ -79,9 +79,13 @@ func (e *Engine) stable() (v crdt.VersionVector, blocked string, err error) {
 	if err != nil {
 		return nil, "", err
 	}
+	made := v.Clone()
 	for _, m := range e.sites[1:] {
 		if m == e.site || retired[m] || m.IsZero() {
 			continue
+		}
+		if _, heard := acks[m]; made[m] == 0 && !heard {
+			continue // an identity of this file that was given up, as a clone's first, before it named anything
 		}
 		for _, s := range v.Sites() {
 			if s == m {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/tributary-db/tributary/crdt"
@@ -280,5 +281,33 @@ func TestDropSuperseded(t *testing.T) {
 	}
 	if p, err := b.e.Pending(t.Context()); err != nil || len(p) != 0 {
 		t.Errorf("%d parts wait for ever, %v", len(p), err)
+	}
+}
+
+// TestIdentityGivenUp: an identity that named nothing is no member that others wait for.
+func TestIdentityGivenUp(t *testing.T) {
+	r := newReplicas(t, 2, "CREATE TABLE t(id INTEGER PRIMARY KEY, a)")
+	a, b := r[0], r[1]
+	ctx := t.Context()
+	if _, err := a.e.Remint(ctx); err != nil { // as clone does with a copy
+		t.Fatal(err)
+	}
+	a.exec("INSERT INTO t VALUES (1, 'a')")
+	sync(t, a, b)
+	a.exec("DELETE FROM t")
+	for range 2 {
+		sync(t, a, b)
+		for _, x := range r {
+			if _, err := x.e.Compact(ctx); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	res, err := a.e.Compact(ctx)
+	if err != nil || strings.Contains(res.Blocked, "acknowledged version 0") {
+		t.Errorf("%+v, %v", res, err)
+	}
+	if p, err := a.e.Peers(ctx); err != nil || len(p) != 1 {
+		t.Errorf("%d peers, %v", len(p), err)
 	}
 }

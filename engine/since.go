@@ -92,7 +92,9 @@ func (e *Engine) Peers(ctx context.Context) ([]PeerInfo, error) {
 		if err != nil {
 			return nil, wrap("peers", err)
 		}
-		out = append(out, p)
+		if p.Version > 0 || p.Ack != nil || p.Retired { // else an identity that was given up before it named anything
+			out = append(out, p)
+		}
 	}
 	return out, nil
 }
