@@ -36,6 +36,8 @@ var rules = []rule{
 	{"vtab/ncruces", []string{"./crdt", "./engine", "./vtab", "github.com/ncruces/go-sqlite3"}, "translates one driver and decides nothing"},
 	{"vtab/loadable", []string{"./crdt", "./engine", "./vtab"}, "translates SQLite's C interface and decides nothing"},
 	{"vtab", []string{"./crdt", "./engine"}, "host-neutral: the loadable extension reuses it"},
+	{"transports/nats/embedded", []string{"./transports", "github.com/nats-io/nats-server"}, "the server, apart from the client so that who only connects does not link it"},
+	{"transports/nats", []string{"./transports", "github.com/nats-io/nats.go"}, "the client of one broker"},
 	{"transports", []string{"./transports"}, "knows packages and cursors, never SQL, rows or vectors; a client library gets a rule of its own"},
 	{"conformance/faultdisk", []string{"github.com/ncruces/go-sqlite3"}, "a file system for the one driver whose file systems are written in Go"},
 	{"conformance/sim", []string{"./crdt", "./engine", "./vtab/ncruces", "./conformance/faultdisk", "github.com/ncruces/go-sqlite3"}, "needs a driver whose disk it can break"},
@@ -49,7 +51,7 @@ var rules = []rule{
 }
 
 // testsMay is what test files may import on top.
-var testsMay = []string{"./", "github.com/ncruces/go-sqlite3", "pgregory.net/rapid", "github.com/google/go-cmp", "github.com/rogpeppe/go-internal", "golang.org/x/tools"}
+var testsMay = []string{"./", "github.com/ncruces/go-sqlite3", "pgregory.net/rapid", "github.com/google/go-cmp", "github.com/rogpeppe/go-internal", "golang.org/x/tools", "github.com/nats-io"}
 
 // pure lists what package crdt must not use of the standard library.
 var pure = map[string]string{

@@ -30,7 +30,7 @@ what the sites have told of themselves; without, a site was last seen when it ma
   tributary fleet shop.db dir:/mnt/share/fleet http://office:8080`,
 		Args: needArgs(1, -1, "a database file"),
 	}
-	cmd.Flags().StringVar(&creds.tokenFile, "token-file", "", "file with the secret that a server asks for")
+	creds.flags(cmd.Flags())
 	jsonFlag(cmd, &asJSON, `one object per site: {"site", "self", "version", "behind", "last_seen", "state", "why", "program"}; behind is null if
 unknown.`)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -158,11 +158,14 @@ func lacks(have, here crdt.VersionVector, site crdt.Site) (n uint64) {
 
 // tell adds what the sites have told a medium.
 func tell(ctx context.Context, known map[string]*member, here crdt.VersionVector, name, address string, c credentials) error {
-	t, err := openMedium(address, c)
+	t, err := openMedium(address, c, nil)
 	if err != nil {
 		return err
 	}
 	defer t.Close()
+	if err := connected(ctx, t); err != nil {
+		return err
+	}
 	reg, ok := t.Transport.(transports.Registry)
 	if !ok {
 		return fmt.Errorf("the medium remembers no sites")

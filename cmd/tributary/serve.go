@@ -16,6 +16,10 @@ type serveFlags struct {
 	dirs, via []string
 	http      string
 	metrics   string
+	nats      string
+	listen    string
+	store     string
+	natsConf  string
 	creds     credentials
 	logFormat string
 	verbose   bool
@@ -33,12 +37,15 @@ one to the other. A medium that is away is tried again, and made up for.
 The databases of one fleet have the same NAME on all machines; a file without one is "` + defaultFleetName + `". Several databases in
 one command need names.
 
-With --http others can reach this machine: by "tributary serve --via http://HOST:PORT", with any HTTP client, and for
+With --listen this machine runs the fleet's NATS server in the same process, and the others connect to it with --nats. With
+--http others can reach this machine: by "tributary serve --via http://HOST:PORT", with any HTTP client, and for
 /metrics (Prometheus) and /healthz. The state of each link is in "tributary status", that of the fleet in "tributary fleet".
 
 ` + addresses,
-		Example: `  tributary serve shop.db --http :8080                      # one machine others connect to
-  tributary serve shop.db --via http://office:8080          # the others
+		Example: `  tributary serve shop.db --listen :4222                    # one machine others connect to
+  tributary serve shop.db --nats nats://office:4222         # the others
+  tributary serve shop.db --http :8080                      # the same over HTTP
+  tributary serve shop.db --via http://office:8080
   tributary serve shop.db --dir /mnt/share/fleet            # no server at all
   tributary serve shop=shop.db crm=crm.db --http :8080 --dir /media/stick/fleet --token-file secret`,
 		Args: needArgs(1, -1, "a database file"),
@@ -48,7 +55,11 @@ With --http others can reach this machine: by "tributary serve --via http://HOST
 	flags.StringArrayVar(&f.via, "via", nil, "replicate over the medium at this address; may be given several times")
 	flags.StringVar(&f.http, "http", "", "listen at this address for others to connect to, such as :8080")
 	flags.StringVar(&f.metrics, "metrics", "", "listen at this address for /metrics and /healthz alone")
-	flags.StringVar(&f.creds.tokenFile, "token-file", "", "file with the secret that both ends of http share; without it anybody may connect")
+	flags.StringVar(&f.nats, "nats", "", "replicate over the NATS server at this address; \"embedded\" runs one in this process")
+	flags.StringVar(&f.listen, "listen", "", "let others connect to the embedded NATS server at this address, such as :4222")
+	flags.StringVar(&f.store, "nats-store", "", "folder of the embedded NATS server (default beside the first database)")
+	flags.StringVar(&f.natsConf, "nats-config", "", "NATS configuration for the embedded server: users, permissions, TLS")
+	f.creds.flags(flags)
 	flags.StringVar(&f.logFormat, "log", "text", "form of the log on stderr: text or json")
 	flags.BoolVar(&f.verbose, "verbose", false, "log more")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -77,8 +88,16 @@ func (a *app) newServer(f serveFlags, args []string) (*server, error) {
 		s.addresses = append(s.addresses, "dir:"+d)
 	}
 	s.addresses = append(s.addresses, f.via...)
-	if len(s.addresses) == 0 && f.http == "" {
-		return nil, errors.New("needs a medium to replicate over: --http, --via or --dir; see tributary serve --help")
+	switch {
+	case f.nats != "" && f.nats != "embedded" && f.listen != "":
+		return nil, errors.New("--listen is for the embedded NATS server; leave --nats " + f.nats + " out, or give it as --via")
+	case f.nats == "embedded", f.listen != "":
+		s.flags.nats = "embedded"
+	case f.nats != "":
+		s.addresses = append(s.addresses, f.nats)
+	}
+	if len(s.addresses) == 0 && f.http == "" && s.flags.nats != "embedded" {
+		return nil, errors.New("needs a medium to replicate over: --listen, --nats, --http, --dir or --via; see tributary serve --help")
 	}
 	var err error
 	if s.log, err = newLog(a.err, f); err != nil {
@@ -106,7 +125,7 @@ func (s *server) run(ctx context.Context) error {
 	if err := s.open(ctx); err != nil {
 		return errors.Join(err, s.close())
 	}
-	s.log.Info("serving", "databases", len(s.databases), "media", s.mediaNames(), "http", s.address())
+	s.log.Info("serving", "databases", len(s.databases), "media", s.mediaNames(), "http", s.address(), "nats", s.broker.URL())
 	err := s.replicate(ctx)
 	if err == nil {
 		s.log.Info("stopped")

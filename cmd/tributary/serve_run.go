@@ -12,6 +12,7 @@ import (
 	"github.com/tributary-db/tributary/engine/replicator"
 	"github.com/tributary-db/tributary/transports"
 	"github.com/tributary-db/tributary/transports/mem"
+	"github.com/tributary-db/tributary/transports/nats/embedded"
 	"github.com/tributary-db/tributary/vtab/ncruces"
 )
 
@@ -25,6 +26,8 @@ type server struct {
 	media     []medium
 	hub       *mem.Hub // what --http shows, nil without
 	listeners []*listener
+	broker    *embedded.Server // nil without
+	store     *lockFile        // of the broker
 }
 
 // served is one database of a server.
@@ -42,8 +45,13 @@ const hubBytes = 256 << 20
 
 // open takes the locks, opens databases and media, and listens.
 func (s *server) open(ctx context.Context) error {
+	if s.flags.nats == "embedded" {
+		if err := s.openBroker(); err != nil {
+			return err
+		}
+	}
 	for _, address := range s.addresses {
-		m, err := openMedium(address, s.flags.creds)
+		m, err := openMedium(address, s.flags.creds, s.log)
 		if err != nil {
 			return err
 		}
@@ -125,6 +133,10 @@ func (s *server) close() error {
 		err = errors.Join(err, d.db.Close())
 		d.lock.release()
 	}
+	if s.broker != nil {
+		err = errors.Join(err, s.broker.Close())
+	}
+	s.store.release()
 	return err
 }
 

@@ -34,7 +34,7 @@ lacks goes out. tributary serve does that all the time. ` + addresses,
 	cmd.Flags().BoolVar(&watch, "watch", false, "go on until interrupted")
 	cmd.Flags().DurationVar(&interval, "interval", 200*time.Millisecond, "with --watch: how often to look for new commits")
 	var creds credentials
-	cmd.Flags().StringVar(&creds.tokenFile, "token-file", "", "with an address: file with the secret that the server asks for")
+	creds.flags(cmd.Flags())
 	jsonFlag(cmd, &asJSON, `{"a", "b", "a_to_b", "b_to_a", "milliseconds"}, the directions as {"versions", "packages", "bytes",
 "rows", "changed", "parked", "quarantined", "waiting"}; with --watch one object per line whenever something moved. With an address: {"database", "address", "name", "published",
 "received", "applied", "waiting", "refused", "milliseconds"}, all but the times counting packages.`)

@@ -35,7 +35,7 @@ func (a *app) syncVia(ctx context.Context, arg, address string, c credentials, a
 	if d.engine.Site().IsZero() {
 		return d.fail(fmt.Errorf("%w; run: tributary track %s --all", engine.ErrNoDatabase, file))
 	}
-	m, err := openMedium(address, c)
+	m, err := openMedium(address, c, nil)
 	if err != nil {
 		return fmt.Errorf("sync: %w", err)
 	}
@@ -45,6 +45,9 @@ func (a *app) syncVia(ctx context.Context, arg, address string, c credentials, a
 	})
 	if err != nil {
 		return err
+	}
+	if err := connected(ctx, m); err != nil {
+		return inFile(file, err)
 	}
 	if err := r.Once(ctx); err != nil {
 		return inFile(file, err)
@@ -80,4 +83,18 @@ func (s syncedVia) lines() [][]string {
 		out = plural(s.Published, "package")
 	}
 	return [][]string{{s.Database + " -> " + s.Address, out}, {s.Address + " -> " + s.Database, in}}
+}
+
+// connectWait is how long a command that does one thing and ends waits for its medium.
+const connectWait = 5 * time.Second
+
+// connected waits until a medium that connects in the background has done so.
+func connected(ctx context.Context, m medium) error {
+	c, ok := m.Transport.(interface{ Connected(context.Context) error })
+	if !ok {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, connectWait)
+	defer cancel()
+	return c.Connected(ctx)
 }

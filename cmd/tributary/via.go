@@ -3,23 +3,28 @@ package main
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/url"
 	"os"
 	"strings"
 
+	"github.com/spf13/pflag"
+
 	"github.com/tributary-db/tributary/transports"
 	"github.com/tributary-db/tributary/transports/dir"
 	"github.com/tributary-db/tributary/transports/http"
+	"github.com/tributary-db/tributary/transports/nats"
 )
 
 // addresses are the forms in which a medium is named, for help texts.
 const addresses = `A medium is named by an address:
   dir:PATH              a folder that several machines see or that is carried between them: a network mount, Syncthing, a stick
-  http://HOST:PORT      a server that runs "tributary serve --http" or mounts transports/http; https:// too`
+  http://HOST:PORT      a server that runs "tributary serve --http" or mounts transports/http; https:// too
+  nats://HOST:PORT      a NATS server with JetStream, or a machine that runs "tributary serve --listen"; tls:// too`
 
 // isAddress tells the address of a medium from a file name.
 func isAddress(s string) bool {
-	for _, scheme := range []string{"dir:", "http://", "https://"} {
+	for _, scheme := range []string{"dir:", "http://", "https://", "nats://", "tls://"} {
 		if strings.HasPrefix(s, scheme) {
 			return true
 		}
@@ -33,9 +38,22 @@ type medium struct {
 	transports.Transport
 }
 
-// access to media that ask for it
+// credentials are what media ask for.
 type credentials struct {
 	tokenFile string
+	nats      nats.Options // only what says who this is
+}
+
+// flags adds the flags for media that are connected to.
+func (c *credentials) flags(f *pflag.FlagSet) {
+	f.StringVar(&c.tokenFile, "token-file", "", "file with the secret that both ends of http, or of nats, share")
+	f.StringVar(&c.nats.Creds, "nats-creds", "", "credentials file for nats (JWT and key)")
+	f.StringVar(&c.nats.NKeySeed, "nats-nkey", "", "file with an NKey seed for nats")
+	f.StringVar(&c.nats.CA, "nats-ca", "", "certificates to trust for tls:// instead of the system's")
+	f.StringVar(&c.nats.Cert, "nats-cert", "", "own certificate for tls://, with --nats-key")
+	f.StringVar(&c.nats.Key, "nats-key", "", "key of --nats-cert")
+	f.StringVar(&c.nats.Inbox, "nats-inbox", "", "prefix of reply subjects that this site may read")
+	f.StringVar(&c.nats.Fleet, "nats-fleet", "", "name of the fleet's streams on the NATS server (default \"default\")")
 }
 
 // token reads the secret that both ends share.
@@ -54,8 +72,8 @@ func (c credentials) token() (string, error) {
 	return t, nil
 }
 
-// openMedium opens the medium at an address. It connects to nothing yet.
-func openMedium(address string, c credentials) (medium, error) {
+// openMedium opens the medium at an address. It does not wait for a connection. log may be nil.
+func openMedium(address string, c credentials, log *slog.Logger) (medium, error) {
 	if path, ok := strings.CutPrefix(address, "dir:"); ok {
 		if path == "" {
 			return medium{}, errors.New("dir: needs a folder, such as dir:/mnt/share")
@@ -69,11 +87,14 @@ func openMedium(address string, c credentials) (medium, error) {
 	if err != nil {
 		return medium{}, err
 	}
-	t, err := http.Dial(address, &http.Options{Token: token})
-	if err != nil {
-		return medium{}, err
+	if strings.HasPrefix(address, "nats:") || strings.HasPrefix(address, "tls:") {
+		o := c.nats
+		o.URL, o.Token, o.Log = address, token, log
+		t, err := nats.Open(o)
+		return medium{withoutSecrets(address), t}, err
 	}
-	return medium{withoutSecrets(address), t}, nil
+	t, err := http.Dial(address, &http.Options{Token: token})
+	return medium{withoutSecrets(address), t}, err
 }
 
 // withoutSecrets is an address that may be stored and shown.

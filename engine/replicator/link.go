@@ -147,6 +147,9 @@ func (l *link) failed(ctx context.Context, doing string, err error) {
 	switch {
 	case errors.Is(err, transports.ErrClone):
 		l.set(ctx, func(c *condition) { c.clone = err.Error() })
+	case errors.Is(err, transports.ErrTooLarge): // what is behind it needs it, so it cannot be left out
+		self := l.r.site().String()
+		l.set(ctx, func(c *condition) { c.stalled[self] = doing + ": " + err.Error() })
 	case isBusy(err):
 		l.r.o.Log.Debug("the database is busy", "link", l.name, "doing", doing, "error", err)
 		return

@@ -2,6 +2,7 @@ package replicator
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -193,7 +194,7 @@ func (l *link) send(ctx context.Context, out *outgoing) error {
 			if err == nil {
 				break
 			}
-			if failures >= 3 || ctx.Err() != nil {
+			if failures >= 3 || ctx.Err() != nil || errors.Is(err, transports.ErrTooLarge) || errors.Is(err, transports.ErrClone) {
 				return err
 			}
 			l.failed(ctx, "publishing", err)
@@ -223,6 +224,10 @@ func (l *link) send(ctx context.Context, out *outgoing) error {
 		l.rec.Seen.add(s, 1, out.target[s])
 	}
 	l.mu.Unlock()
-	l.online(ctx)
+	self := l.r.site().String()
+	l.set(ctx, func(c *condition) {
+		c.offline, c.clone = "", ""
+		delete(c.stalled, self)
+	})
 	return l.save(ctx)
 }

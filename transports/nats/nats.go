@@ -193,6 +193,23 @@ func (t *Transport) ensureHere(ctx context.Context) error {
 	})
 }
 
+// Connected waits until the server has been reached. Calls before that fail at once.
+func (t *Transport) Connected(ctx context.Context) error {
+	up := t.nc.StatusChanged(natsgo.CONNECTED)
+	defer t.nc.RemoveStatusListener(up)
+	for !t.nc.IsConnected() {
+		select {
+		case <-up:
+		case <-t.life.Done():
+			return transports.ErrClosed
+		case <-ctx.Done():
+			_, _, err := t.begin(t.life)
+			return err
+		}
+	}
+	return nil
+}
+
 // where is the server's address without secrets.
 func (t *Transport) where() string {
 	if t.o.InProcess != nil {

@@ -27,7 +27,8 @@ func (p position) cursor() transports.Cursor {
 
 // check says whether a position still means what it meant. The zero position becomes the beginning of the stream.
 func (t *Transport) check(ctx context.Context, at *position) error {
-	ctx, cancel := context.WithTimeout(ctx, t.o.Call)
+	// A server that has just come back may drop requests; then it is better to begin again soon.
+	ctx, cancel := context.WithTimeout(ctx, min(t.o.Call, time.Second))
 	defer cancel()
 	s, err := t.js.Stream(ctx, t.stream())
 	if errors.Is(err, jetstream.ErrStreamNotFound) {

@@ -152,8 +152,13 @@ func (o *Options) secure(opts *server.Options) error {
 // InProcessConn connects without a port.
 func (s *Server) InProcessConn() (net.Conn, error) { return s.s.InProcessConn() }
 
-// URL is where others connect, "" without a port.
-func (s *Server) URL() string { return s.url }
+// URL is where others connect, "" without a port or for nil.
+func (s *Server) URL() string {
+	if s == nil {
+		return ""
+	}
+	return s.url
+}
 
 // Close stops the server and waits until the store is closed.
 func (s *Server) Close() error {
