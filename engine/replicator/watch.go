@@ -18,12 +18,18 @@ func (r *Replicator) watch(ctx context.Context, stop context.CancelCauseFunc) {
 	defer poll.Stop()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
-	last := int64(-1)
+	// A writer's bytes reach the log before its commit can be seen, and the commit itself makes no event. So after an event
+	// the database is looked at again and again, at growing distances.
+	again := time.NewTimer(0)
+	defer again.Stop()
+	last, wait := int64(-1), time.Duration(0)
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-events:
+			wait = firstLook
+		case <-again.C:
 		case <-poll.C:
 		case <-timer.C:
 		}
@@ -36,6 +42,13 @@ func (r *Replicator) watch(ctx context.Context, stop context.CancelCauseFunc) {
 			version = last
 		}
 		now := r.now()
+		if version != last {
+			wait = 0
+		}
+		if wait > 0 && wait <= lastLook {
+			again.Reset(wait)
+			wait *= 2
+		}
 		if b.see(now, version != last, n) {
 			r.kickAll(nil)
 		}
@@ -45,6 +58,12 @@ func (r *Replicator) watch(ctx context.Context, stop context.CancelCauseFunc) {
 		}
 	}
 }
+
+// Distances of the looks after a file event.
+const (
+	firstLook = 500 * time.Microsecond
+	lastLook  = 64 * time.Millisecond
+)
 
 // look reads the data version, which changes with every commit of another connection and with none of this one, and if
 // it did, how many changes wait to be folded. https://sqlite.org/pragma.html#pragma_data_version

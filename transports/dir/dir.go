@@ -31,11 +31,11 @@ import (
 
 // Options adjusts a Transport; nil means all defaults.
 type Options struct {
-	// Poll is how often the folder is looked at. 0: 500 ms.
+	// Poll is how often the folder is looked at. 0: 250 ms.
 	Poll time.Duration
 }
 
-const defaultPoll = 500 * time.Millisecond
+const defaultPoll = 250 * time.Millisecond
 
 // Transport is a handle on a folder. Several processes may use one folder; a site has one publisher at a time.
 type Transport struct {

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"github.com/tributary-db/tributary/transports"
 )
@@ -72,11 +73,17 @@ func (t *Transport) Subscribe(ctx context.Context, db string, from transports.Cu
 		}
 	}
 	told := false
+	still := map[string]time.Time{}
+	full := time.Now()
 	for {
+		if time.Since(full) > fullScan {
+			clear(still)
+			full = time.Now()
+		}
 		t.mu.Lock()
 		wake := t.wake
 		t.mu.Unlock()
-		b, err := t.scan(ctx, db, at)
+		b, err := t.scan(ctx, db, at, still)
 		switch {
 		case t.life.Err() != nil:
 			return transports.ErrClosed
@@ -105,8 +112,16 @@ func (t *Transport) Subscribe(ctx context.Context, db string, from transports.Cu
 	}
 }
 
-// scan looks at every site's folder once and reads up to one batch, moving the places on.
-func (t *Transport) scan(ctx context.Context, db string, at map[string]*place) (transports.Batch, error) {
+// Folders whose time has not changed are not listed again, once that time lies so far back that a file which came with it
+// was seen, and for a while only: the times of network mounts are not to be trusted.
+const (
+	coarseTime = 3 * time.Second
+	fullScan   = 30 * time.Second
+)
+
+// scan looks at every site's folder once and reads up to one batch, moving the places on. still has the times of the
+// folders in which everything was read.
+func (t *Transport) scan(ctx context.Context, db string, at map[string]*place, still map[string]time.Time) (transports.Batch, error) {
 	var b transports.Batch
 	folder := filepath.Join(t.root, escape(db))
 	entries, err := os.ReadDir(folder)
@@ -124,6 +139,11 @@ func (t *Transport) scan(ctx context.Context, db string, at map[string]*place) (
 			continue
 		}
 		there[e.Name()] = true
+		info, err := e.Info()
+		if err == nil && still[e.Name()].Equal(info.ModTime()) && time.Since(info.ModTime()) > coarseTime {
+			continue
+		}
+		whole := err == nil
 		files, err := list(filepath.Join(folder, e.Name()))
 		if err != nil {
 			return b, fmt.Errorf("dir: %w", err)
@@ -154,6 +174,7 @@ func (t *Transport) scan(ctx context.Context, db string, at map[string]*place) (
 				t.mu.Lock()
 				t.counts["damaged"]++
 				t.mu.Unlock()
+				whole = false
 				continue // half copied, or gone again: a hole for now
 			}
 			if f.number > last+1 {
@@ -169,6 +190,9 @@ func (t *Transport) scan(ctx context.Context, db string, at map[string]*place) (
 			at[e.Name()] = p
 			b.Packages = append(b.Packages, pkg)
 			size += len(pkg.Body)
+		}
+		if delete(still, e.Name()); whole {
+			still[e.Name()] = info.ModTime()
 		}
 	}
 	for name := range maps.Keys(at) {
