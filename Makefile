@@ -26,8 +26,9 @@ ext: ## build/tributary.so, the loadable extension (needs gcc)
 
 test-ext: ext ## tests of the extension in programs of its own (needs gcc, the sqlite3 program, python3)
 	vtab/loadable/build.sh build/tributary-testclock.so -tags tributary_testclock
-	conformance/native/build.sh build/driver
+	conformance/native/build.sh build
 	CGO_ENABLED=1 go vet ./vtab/loadable ./cmd/tributary-ext
+	CGO_ENABLED=1 go run $(STATICCHECK) ./vtab/loadable ./cmd/tributary-ext
 	TRIBUTARY_EXT=1 go test -timeout 10m -run '^TestExtension' ./conformance
 
 test: ## run all tests, without cgo
@@ -68,7 +69,7 @@ generate-clean: ## go generate and go mod tidy leave nothing to commit
 	  [ "$$before" = "$$after" ] || { echo "go generate changed files:"; git diff --stat; exit 1; }
 	go mod tidy -diff
 
-check: build lint test cross generate-clean bench fuzz race ## everything, under 15 minutes on two cores
+check: build lint test test-ext cross generate-clean bench fuzz race ## everything, under 15 minutes on two cores
 
 demo: ## three replicas in conflict, made equal
 	go run ./cmd/tributary demo

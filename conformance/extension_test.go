@@ -26,12 +26,15 @@ import (
 // there, as "make test-ext" does.
 func built(t *testing.T, name string) string {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("short: make test-ext runs this")
+	}
 	path, err := filepath.Abs(filepath.Join(root, "build", name))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if _, err := os.Stat(path); err != nil {
-		if os.Getenv("TRIBUTARY_EXT") != "" {
+		if env("TRIBUTARY_EXT") != "" {
 			t.Fatal(err)
 		}
 		t.Skip("the loadable extension is not built: make test-ext")

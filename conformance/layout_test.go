@@ -34,6 +34,7 @@ var rules = []rule{
 	{"engine/replicator", []string{"./crdt", "./engine", "./transports", "github.com/fsnotify/fsnotify"}, "the sync loop knows the engine and the transports' interface, no driver and no medium"},
 	{"engine", []string{"./crdt", "./engine/internal"}, "runs over Conn, never over a driver"},
 	{"vtab/ncruces", []string{"./crdt", "./engine", "./vtab", "github.com/ncruces/go-sqlite3"}, "translates one driver and decides nothing"},
+	{"vtab/loadable/examples", []string{"github.com/mattn/go-sqlite3"}, "what users write: a module of its own, which knows SQL only"},
 	{"vtab/loadable", []string{"./crdt", "./engine", "./vtab"}, "translates SQLite's C interface and decides nothing"},
 	{"vtab", []string{"./crdt", "./engine"}, "host-neutral: the loadable extension reuses it"},
 	{"transports/nats/embedded", []string{"./transports", "github.com/nats-io/nats-server"}, "the server, apart from the client so that who only connects does not link it"},
