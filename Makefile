@@ -59,6 +59,20 @@ bench-peers: ## Tributary, bare SQLite, cr-sqlite, Automerge, Yjs and Loro on th
 sim: ## worlds in which everything goes wrong: SEEDS of them from FIRST on, for at most TIME
 	go test ./conformance/sim -run 'TestSim$$' -v -timeout 0 -args -first=$(FIRST) -seeds=$(SEEDS) -time=$(TIME)
 
+# About ten minutes. SCALE is the size of the Go benchmarks, COUNT how often each runs.
+SCALE ?= 5
+COUNT ?= 3
+GOBENCH = TRIBUTARY_BENCH_SCALE=$(SCALE) TRIBUTARY_BENCH_BOOTSTRAP=1000000 go test ./bench ./crdt -run '^$$' -bench . -benchtime 1x -count $(COUNT) -timeout 60m
+bench-report: ## measure everything, write bench/RESULTS.md and its pictures
+	mkdir -p bench/results
+	TRIBUTARY_EXT=$(TRIBUTARY_EXT) go run ./bench/peers -json bench/results/peers.json $(PEERS)
+	$(GOBENCH) > bench/results/go.txt
+	go run ./bench/report -command "$(GOBENCH)"
+
+# Under valgrind, if there is one, also instructions. UPDATE=1 keeps what is counted now.
+guard: ## fail if a hot path does over 10 % more than bench/guard.json says (UPDATE=1: rewrite that)
+	go run ./bench/guard $(if $(UPDATE),-update)
+
 cross: ## build the command for other platforms; crdt must hold on 32 bits
 	@for p in $(PLATFORMS); do echo "build $$p"; \
 	  CGO_ENABLED=0 GOOS=$${p%/*} GOARCH=$${p#*/} go build -o /dev/null ./cmd/tributary; done
@@ -69,7 +83,7 @@ generate-clean: ## go generate and go mod tidy leave nothing to commit
 	  [ "$$before" = "$$after" ] || { echo "go generate changed files:"; git diff --stat; exit 1; }
 	go mod tidy -diff
 
-check: build lint test test-ext cross generate-clean bench fuzz race ## everything, under 15 minutes on two cores
+check: build lint test test-ext cross generate-clean guard bench fuzz race ## everything, under 15 minutes on two cores
 
 demo: ## three replicas in conflict, made equal
 	go run ./cmd/tributary demo
