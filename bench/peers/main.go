@@ -11,7 +11,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -21,6 +20,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/tributary-db/tributary/bench/record"
 )
 
 func main() {
@@ -71,27 +72,23 @@ func compare(ctx context.Context) error {
 			fmt.Printf("missing: %s: %s\n", p.name, p.missing)
 		}
 	}
-	report := newReport(*runs)
+	report := record.New(strings.Join(append([]string{"go run ./bench/peers"}, os.Args[1:]...), " "), *runs)
 	for _, set := range sets {
 		s, err := race(ctx, set, peers, *runs, *limit, dir)
 		if err != nil {
 			return err
 		}
 		report.Sets = append(report.Sets, s)
-		s.print(os.Stdout)
+		printSet(os.Stdout, s)
 	}
 	if *out == "" {
 		return nil
 	}
-	text, err := json.MarshalIndent(report, "", "\t")
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(*out, append(text, '\n'), 0o644)
+	return report.Write(*out)
 }
 
 // race runs every peer on a data set, one after the other, as often as asked.
-func race(ctx context.Context, set *dataset, peers []*peer, runs int, limit time.Duration, dir string) (*setReport, error) {
+func race(ctx context.Context, set *dataset, peers []*peer, runs int, limit time.Duration, dir string) (*record.Set, error) {
 	data := filepath.Join(dir, set.name+".tsv")
 	if err := set.write(data); err != nil {
 		return nil, err
