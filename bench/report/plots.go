@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/tributary-db/tributary/bench/record"
 )
@@ -23,34 +24,62 @@ var floors = []struct{ peer, label string }{
 
 const inMemory = "* a document in memory, nothing on a disk"
 
+var (
+	whose  = []entry{{colors[ours][0], "Tributary"}, {colors[peer][0], "others"}, {colors[floor][0], "the same statements on tables that nobody replicates"}}
+	writes = []entry{{colors[ours][0], "Tributary, when the program writes"}, {colors[ours][1], "and later, once: naming the changes (fold)"},
+		{colors[peer][0], "others"}, {colors[floor][0], "not replicated"}}
+)
+
 // plots draws what a set shows, by file name. A figure that was not measured has no bar.
 func plots(s *record.Set) map[string]*chart {
-	where := fmt.Sprintf("%d rows of five columns; CPU time, median of interleaved runs. ", s.Rows)
+	rows := figure(float64(s.Rows)) + " rows of five columns. "
+	const cpu = "CPU time, median of interleaved runs."
 	return map[string]*chart{
-		"merge.svg": {"Merging changes from another replica", where + "Thousands of rows per CPU second: longer is better. " + inMemory,
-			[]panel{throughput(s, "new rows", "apply insert"), throughput(s, "one column updated", "apply update"), throughput(s, "deletes", "apply delete")}, nil},
-		"local.svg": {"What replication adds to a local write", where + "µs per row: shorter is better. " + inMemory,
-			[]panel{local(s, "insert"), local(s, "update"), local(s, "delete")},
-			[]entry{{colors[ours][0], "when the program writes"}, {colors[ours][1], "later, once: naming the changes (fold)"}}},
-		"size.svg": {"Size of a replica", fmt.Sprintf("%d rows of five columns. Bytes per row: shorter is better. * a saved document, compressed or not as the library does", s.Rows),
-			[]panel{size(s, "after a bulk load", "loaded"), size(s, "once every replica has it, compacted", "settled")}, nil},
-		"wire.svg": {"Bytes on the wire", fmt.Sprintf("%d rows of five columns. Bytes per row: shorter is better. zstd: the whole as one stream, but Tributary's packages each by itself", s.Rows),
-			[]panel{wire(s, "new rows", "insert", false), wire(s, "new rows, zstd", "insert", true), wire(s, "one column updated", "update", false), wire(s, "one column updated, zstd", "update", true)}, nil},
+		"merge.svg": {"Merging changes from another replica", rows + "Thousands of rows per second: longer is better. " + cpu, 3,
+			[]panel{throughput(s, "new rows", "apply insert"), throughput(s, "one column updated", "apply update"), throughput(s, "deletes", "apply delete")},
+			whose, inMemory},
+		"local.svg": {"What replication adds to a local write", rows + "µs per row: shorter is better. " + cpu, 3,
+			[]panel{local(s, "insert"), local(s, "update"), local(s, "delete")}, writes, inMemory},
+		"size.svg": {"Size of a replica", rows + "Bytes per row: shorter is better.", 2,
+			[]panel{size(s, "after a bulk load", "loaded"), size(s, "once all have it, compacted", "settled")},
+			nil, "* a saved document, in the library's own form, which Automerge compresses"},
+		"wire.svg": {"Bytes on the wire", rows + "Bytes per row: shorter is better.", 2,
+			[]panel{wire(s, "new rows", "insert", false), wire(s, "new rows, zstd", "insert", true),
+				wire(s, "one column updated", "update", false), wire(s, "one column updated, zstd", "update", true)},
+			nil, "zstd: all as one stream, but each of Tributary's packages by itself, as it is sent"},
 	}
 }
 
 // each calls f for every engine that there are figures of: ours and the peers, then the floors.
 func each(s *record.Set, f func(p *record.Peer, label string, k kind)) {
-	for _, n := range names {
-		if p := s.Peer(n.peer); p != nil {
-			f(p, n.label, map[bool]kind{true: ours, false: peer}[p.Ours])
+	show := func(name, label string, k kind) {
+		if p := s.Peer(name); p != nil {
+			f(p, label, k)
 		}
+	}
+	for _, n := range names {
+		k := peer
+		if strings.HasPrefix(n.peer, "tributary-") {
+			k = ours
+		}
+		show(n.peer, n.label, k)
 	}
 	for _, n := range floors {
-		if p := s.Peer(n.peer); p != nil {
-			f(p, n.label, floor)
+		show(n.peer, n.label, floor)
+	}
+}
+
+// once has one Tributary and one bare SQLite, for figures that do not depend on the host.
+func once(s *record.Set) *record.Set {
+	out := *s
+	out.Peers = nil
+	for _, p := range s.Peers {
+		if p.Name != "tributary-native" && p.Name != "sqlite-ncruces" {
+			one := *p
+			out.Peers = append(out.Peers, &one)
 		}
 	}
+	return &out
 }
 
 func throughput(s *record.Set, title, phase string) panel {
@@ -85,8 +114,9 @@ func size(s *record.Set, title, when string) panel {
 	if f := s.Peer("sqlite-native"); f != nil {
 		p.line, p.mark = float64(f.Bytes[when])/float64(s.Rows), "bare tables"
 	}
-	each(s, func(e *record.Peer, label string, k kind) {
-		if n := e.Bytes[when]; n > 0 && label != "bare SQLite, Go" {
+	each(once(s), func(e *record.Peer, label string, k kind) {
+		label, _, _ = strings.Cut(label, ",")
+		if n := e.Bytes[when]; n > 0 {
 			v := float64(n) / float64(s.Rows)
 			p.bars = append(p.bars, bar{label, k, []float64{v}, figure(v)})
 		}
@@ -99,18 +129,18 @@ func wire(s *record.Set, title, op string, compressed bool) panel {
 	if op == "insert" && !compressed {
 		p.line, p.mark = float64(s.ValueBytes)/float64(s.Rows), "the values alone"
 	}
-	each(s, func(e *record.Peer, label string, k kind) {
-		n := e.Wire[op]
+	each(once(s), func(e *record.Peer, label string, k kind) {
+		label, _, _ = strings.Cut(label, ",")
+		n, ok := e.Wire[op]
 		sent := n.Raw
-		switch plain, ok := e.Wire[op+" uncompressed"]; {
-		case e.Ours && !compressed && ok:
-			sent = plain.Raw
+		switch {
 		case e.Ours && !compressed:
-			return // the C host is not asked for it: both send the same bytes
+			n, ok = e.Wire[op+" uncompressed"]
+			sent = n.Raw
 		case !e.Ours && compressed:
 			sent = n.Zstd
 		}
-		if _, ok := e.Wire[op]; ok {
+		if ok {
 			v := float64(sent) / float64(s.Rows)
 			p.bars = append(p.bars, bar{label, k, []float64{v}, figure(v)})
 		}

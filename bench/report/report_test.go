@@ -51,7 +51,7 @@ func TestPlots(t *testing.T) {
 
 // TestBars wants bars as long as their values say, on one scale.
 func TestBars(t *testing.T) {
-	c := chart{panels: []panel{{bars: []bar{{"x", peer, []float64{10}, "10"}, {"y", ours, []float64{2, 3}, "5"}}}}}
+	c := chart{columns: 1, panels: []panel{{bars: []bar{{"x", peer, []float64{10}, "10"}, {"y", ours, []float64{2, 3}, "5"}}}}}
 	for _, want := range []string{`width="126.0"`, `width="25.2"`, `width="37.8"`} {
 		if svg := c.svg(); !strings.Contains(svg, want) {
 			t.Errorf("no bar of %s in\n%s", want, svg)

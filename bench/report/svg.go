@@ -6,11 +6,13 @@ import (
 	"strings"
 )
 
-// chart is one picture: panels side by side, each with horizontal bars on a scale of its own that begins at zero.
+// chart is one picture: panels in so many columns, each with horizontal bars on a scale of its own that begins at zero.
 type chart struct {
 	title, subtitle string
+	columns         int
 	panels          []panel
 	legend          []entry
+	note            string // below everything, may be empty
 }
 
 type panel struct {
@@ -70,8 +72,9 @@ func (c *chart) svg() string {
 	for _, p := range c.panels {
 		rows = max(rows, len(p.bars))
 	}
-	width := margin + len(c.panels)*(panelWidth+margin)
-	height := headHeight + titleHeight + rows*rowHeight + 3*margin
+	panelHeight := titleHeight + rows*rowHeight + margin
+	width := margin + c.columns*(panelWidth+margin)
+	height := headHeight + (len(c.panels)+c.columns-1)/c.columns*panelHeight + 3*margin
 	var s strings.Builder
 	fmt.Fprintf(&s, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" width="%d" height="%d" font-family="Helvetica, Arial, sans-serif" role="img" aria-label="%s">`+"\n",
 		width, height, width, height, html.EscapeString(c.title))
@@ -79,14 +82,15 @@ func (c *chart) svg() string {
 	text(&s, margin, 34, 21, "bold", "start", "#1d2129", c.title)
 	text(&s, margin, 57, 13.5, "normal", "start", "#596170", c.subtitle)
 	for i, p := range c.panels {
-		p.draw(&s, margin+i*(panelWidth+margin), headHeight)
+		p.draw(&s, margin+i%c.columns*(panelWidth+margin), headHeight+i/c.columns*panelHeight)
 	}
+	text(&s, margin, height-margin/2, 12, "normal", "start", "#596170", c.note)
 	x := margin
 	for _, e := range c.legend {
-		y := height - margin
+		y := height - 2*margin
 		fmt.Fprintf(&s, `<rect x="%d" y="%d" width="13" height="13" rx="2" fill="%s"/>`+"\n", x, y-11, e.color)
 		text(&s, x+19, y, 13, "normal", "start", "#1d2129", e.text)
-		x += 50 + 7*len(e.text)
+		x += 45 + 13*len(e.text)/2
 	}
 	s.WriteString("</svg>\n")
 	return s.String()
@@ -106,6 +110,11 @@ func (p *panel) draw(s *strings.Builder, x, y int) {
 		return v / longest * room
 	}
 	left, top := x+labelWidth, y+titleHeight
+	if p.line > 0 {
+		at, bottom := float64(left)+scale(p.line), top+len(p.bars)*rowHeight
+		fmt.Fprintf(s, `<line x1="%.1f" y1="%d" x2="%.1f" y2="%d" stroke="#1d2129" stroke-dasharray="4 3"/>`+"\n", at, top-6, at, bottom)
+		text(s, int(at), bottom+12, 12, "normal", "middle", "#596170", p.mark)
+	}
 	for i := range p.bars {
 		b := &p.bars[i]
 		row := top + i*rowHeight
@@ -120,12 +129,8 @@ func (p *panel) draw(s *strings.Builder, x, y int) {
 			fmt.Fprintf(s, `<rect x="%.1f" y="%d" width="%.1f" height="%d" fill="%s"/>`+"\n", at, row, w, barHeight, colors[b.kind][min(k, 1)])
 			at += w
 		}
-		fmt.Fprintf(s, `<text x="%.1f" y="%d" font-size="13" font-weight="%s" fill="#1d2129">%s</text>`+"\n", at+6, row+13, weight, html.EscapeString(b.text))
-	}
-	if p.line > 0 {
-		at, bottom := float64(left)+scale(p.line), top+len(p.bars)*rowHeight
-		fmt.Fprintf(s, `<line x1="%.1f" y1="%d" x2="%.1f" y2="%d" stroke="#1d2129" stroke-dasharray="4 3"/>`+"\n", at, top-6, at, bottom)
-		text(s, int(at), bottom+14, 12, "normal", "middle", "#596170", p.mark)
+		// A white edge keeps the figure readable where the reference line passes behind it.
+		fmt.Fprintf(s, `<text x="%.1f" y="%d" font-size="13" font-weight="%s" fill="#1d2129" stroke="#ffffff" stroke-width="4" paint-order="stroke">%s</text>`+"\n", at+6, row+13, weight, html.EscapeString(b.text))
 	}
 }
 
