@@ -230,7 +230,7 @@ func eachFile(t *testing.T, f func(name string)) {
 		case err != nil:
 			return err
 		case d.IsDir():
-			if base := path.Base(name); name != "." && name != ".ci" && (strings.HasPrefix(base, ".") || skipped[name] != "") {
+			if base := path.Base(name); name != "." && name != ".ci" && (strings.HasPrefix(base, ".") || base == "node_modules" || skipped[name] != "") {
 				return fs.SkipDir
 			}
 			return nil

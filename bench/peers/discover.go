@@ -79,7 +79,7 @@ func (p *peer) extension(env, remedy, worker, kind string, native func() string)
 		_, err = os.Stat(full)
 	}
 	if err != nil {
-		p.missing = fmt.Sprintf("%s: %v: %s", env, err, remedy)
+		p.missing = fmt.Sprintf("%s names no file: %s", env, remedy) // without the path, which is nothing to publish
 		return
 	}
 	if p.note != "" {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -108,13 +109,37 @@ func TestMissing(t *testing.T) {
 	for _, p := range peers {
 		got = append(got, p.name+": "+p.missing)
 	}
-	for i, want := range []string{"tributary-native: TRIBUTARY_EXT is not set", "cr-sqlite: CRSQLITE_EXT: stat", "tributary-ncruces: "} {
+	for i, want := range []string{"tributary-native: TRIBUTARY_EXT is not set", "cr-sqlite: CRSQLITE_EXT names no file", "tributary-ncruces: "} {
 		if i >= len(got) || !strings.HasPrefix(got[i], want) {
 			t.Errorf("peer %d of %q: want %q", i, got, want)
 		}
 	}
 	if peers[2].missing != "" || !slices.Contains(peers[2].args, "tributary") {
 		t.Errorf("our own worker is missing: %+v", peers[2])
+	}
+}
+
+// TestNative runs the worker in C on bare tables, and on the loadable extension if TRIBUTARY_EXT names it.
+func TestNative(t *testing.T) {
+	t.Chdir(filepath.Join("..", "..")) // where the harness runs
+	dir := t.TempDir()
+	peers := discover(t.Context(), dir, bareNative+",tributary-native")
+	if peers[0].missing != "" {
+		t.Skip(peers[0].missing)
+	}
+	for _, d := range []*dataset{small(), synthetic(50)} {
+		set, err := race(t.Context(), d, peers, 2, time.Minute, dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range set.Peers {
+			if p.Missing != "" && !strings.HasPrefix(p.Missing, "TRIBUTARY_EXT is not set") {
+				t.Errorf("%s: %s", p.Name, p.Missing)
+			}
+			if p.Missing == "" && (p.Phases["apply delete"].CPU <= 0 || p.Bytes["settled"] <= 0) {
+				t.Errorf("%s: %+v", p.Name, p)
+			}
+		}
 	}
 }
 
