@@ -88,7 +88,7 @@ func TestWrite(t *testing.T) {
 	if err := os.Mkdir(filepath.Join(dir, "results"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	text := "goos: linux\nBenchmarkPull/kind=empty/tables=400-2 1 100000 ns/op 36 allocs/op\nBenchmarkPull/kind=empty/tables=400-2 1 300000 ns/op 36 allocs/op\nPASS\n"
+	text := "goos: linux\nBenchmarkPull/kind=empty/tables=400-2 1 100 µs/pull 36 allocs/op\nBenchmarkPull/kind=empty/tables=400-2 1 300 µs/pull 36 allocs/op\nPASS\n"
 	if err := os.WriteFile(filepath.Join(dir, "results", "go.txt"), []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
@@ -104,7 +104,7 @@ func TestWrite(t *testing.T) {
 	}
 	for _, want := range []string{
 		"a machine", "abc", "a day", "`a command`", "`the command`; medians of 2", "missing: no <reason> & none",
-		"| Pull/kind=empty/tables=400 | 200,000 ns/op, 36.0 allocs/op |", "| apply insert | 1.00 | 2.00 (2.0x) | 100.00 (100.0x) |",
+		"| Pull/kind=empty/tables=400 | 200 µs/pull, 36.0 allocs/op |", "| apply insert | 1.00 | 2.00 (2.0x) | 100.00 (100.0x) |",
 		"Go 0.20 ms | **missed** |",
 	} {
 		if !strings.Contains(string(out), want) {

@@ -136,8 +136,8 @@ func wireTargets(s *record.Set, g *goBench) (out []*target) {
 	}
 	empty := &target{figure: "empty pull with 400 tables", want: "< 0.2 ms"}
 	if g != nil {
-		v, ok := g.get("Pull/kind=empty/tables=400", "ns/op")
-		empty.add("Go", "%.2f ms", v/1e6, ok, v < 0.2e6)
+		v, ok := g.get("Pull/kind=empty/tables=400", "µs/pull")
+		empty.add("Go", "%.2f ms", v/1e3, ok, v < 200)
 	}
 	return []*target{fresh, below, boot, empty}
 }
