@@ -96,7 +96,7 @@ func apart(b *trial) {
 
 func liveTold(b *trial) {
 	tr := b.log()
-	b.read(tr, "d", nil, caughtUp) // an empty log says so
+	b.read(tr, "d", nil, caughtUp)          // an empty log says so
 	const n = transports.BatchPackages + 50 // more than one batch
 	b.publish(tr, packs("d", "a", 1, n)...)
 	got := b.read(tr, "d", nil, caughtUp)

@@ -99,28 +99,6 @@ func (e *Engine) Apply(ctx context.Context, body []byte, o ApplyOptions) (ApplyR
 	return r, nil
 }
 
-// manyRows is from when on it pays to switch the triggers off and compile the statements without them: a capture
-// trigger that finds that it has nothing to do takes as long as the insert itself. Tests lower it.
-var manyRows = 500
-
-// withoutTriggers runs f with all triggers switched off, if none but our own are on tracked tables.
-func (e *Engine) withoutTriggers(f func() error) (err error) {
-	for _, t := range e.tables {
-		if t.schema == nil || len(t.schema.Triggers) > 0 {
-			return f()
-		}
-	}
-	was, err := e.conn.EnableTriggers(false)
-	if err != nil {
-		return err
-	}
-	defer func() {
-		_, rerr := e.conn.EnableTriggers(was)
-		err = errors.Join(err, rerr)
-	}()
-	return f()
-}
-
 // decode reads a package in either form.
 func decode(body []byte, z crdt.Compressor) (*crdt.Package, error) {
 	for _, c := range body {
@@ -254,43 +232,6 @@ func (a *applier) receive(p *crdt.Package, body []byte) error {
 		return err
 	}
 	return a.finish()
-}
-
-// lack is one thing that a package has to wait for: versions of a site, or, for the zero site, the time of its newest
-// stamp. The zero lack is nothing, or the rest of the package's set.
-type lack struct {
-	site   crdt.Site
-	until  int64
-	reason string // for people
-}
-
-// future says that a package waits for time to pass.
-func (l lack) future() bool { return l.site.IsZero() && l.until > 0 }
-
-// lacks says what a package has to wait for besides the rest of its set.
-func (a *applier) lacks(p *crdt.Package) (lack, error) {
-	v, err := a.e.vector()
-	if err != nil {
-		return lack{}, err
-	}
-	if l := (lack{until: int64(newest(p)), reason: "its clock is ahead of ours"}); a.lacking(l, v) {
-		return l, nil
-	}
-	for _, s := range p.Needs.Sites() {
-		if l := (lack{site: s, until: int64(p.Needs[s])}); a.lacking(l, v) {
-			l.reason = fmt.Sprintf("version %d of site %s (here: %d)", p.Needs[s], s, v[s])
-			return l, nil
-		}
-	}
-	return lack{}, nil
-}
-
-// lacking says whether a lack is one still.
-func (a *applier) lacking(l lack, have crdt.VersionVector) bool {
-	if l.site.IsZero() {
-		return crdt.Time(l.until) > crdt.TimeOf(a.e.opt.Now().Add(a.e.opt.MaxSkew).UnixMilli())
-	}
-	return have[l.site] < crdt.Version(l.until)
 }
 
 // newest is the greatest stamp in a package.
@@ -470,34 +411,4 @@ func (a *applier) finish() error {
 	after, err := e.one("SELECT count(*) FROM tributary_hidden")
 	a.r.Quarantined += int(after.Int() - before.Int())
 	return err
-}
-
-// foreignKeysOff runs f with SQLite's own foreign key actions switched off: a cascade here would delete rows that the
-// writer of the package never saw. The engine settles references itself. https://sqlite.org/foreignkeys.html
-func (e *Engine) foreignKeysOff(inUpdate bool, f func() error) error {
-	on, err := e.one("PRAGMA foreign_keys")
-	if err != nil {
-		return err
-	}
-	if on.Int() == 0 {
-		return f()
-	}
-	// Only where there is a foreign key at all: the switch makes SQLite compile every statement again.
-	any, err := e.one("SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'table' AND sql LIKE '%references%')")
-	if err != nil {
-		return err
-	}
-	if any.Int() == 0 {
-		return f()
-	}
-	if _, err := e.conn.EnableForeignKeys(false); err != nil {
-		return err
-	}
-	if inUpdate && !e.conn.InTransaction() {
-		e.foreignKeys = true // once for all packages of the host's statement: every switch expires statements
-		return f()
-	}
-	err = f()
-	_, rerr := e.conn.EnableForeignKeys(true)
-	return errors.Join(err, rerr)
 }

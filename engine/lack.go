@@ -1,0 +1,44 @@
+package engine
+
+import (
+	"fmt"
+
+	"github.com/tributary-db/tributary/crdt"
+)
+
+// lack is one thing that a package has to wait for: versions of a site, or, for the zero site, the time of its newest
+// stamp. The zero lack is nothing, or the rest of the package's set.
+type lack struct {
+	site   crdt.Site
+	until  int64
+	reason string // for people
+}
+
+// future says that a package waits for time to pass.
+func (l lack) future() bool { return l.site.IsZero() && l.until > 0 }
+
+// lacks says what a package has to wait for besides the rest of its set.
+func (a *applier) lacks(p *crdt.Package) (lack, error) {
+	v, err := a.e.vector()
+	if err != nil {
+		return lack{}, err
+	}
+	if l := (lack{until: int64(newest(p)), reason: "its clock is ahead of ours"}); a.lacking(l, v) {
+		return l, nil
+	}
+	for _, s := range p.Needs.Sites() {
+		if l := (lack{site: s, until: int64(p.Needs[s])}); a.lacking(l, v) {
+			l.reason = fmt.Sprintf("version %d of site %s (here: %d)", p.Needs[s], s, v[s])
+			return l, nil
+		}
+	}
+	return lack{}, nil
+}
+
+// lacking says whether a lack is one still.
+func (a *applier) lacking(l lack, have crdt.VersionVector) bool {
+	if l.site.IsZero() {
+		return crdt.Time(l.until) > crdt.TimeOf(a.e.opt.Now().Add(a.e.opt.MaxSkew).UnixMilli())
+	}
+	return have[l.site] < crdt.Version(l.until)
+}
