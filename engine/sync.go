@@ -104,28 +104,51 @@ func transfer(ctx context.Context, a, b *Engine, o SyncOptions, t *Transfer) (ne
 	if since > 0 { // what b wrote itself it need not hear again; at first contact a may still know of a lost life of b
 		pull.Exclude = append(pull.Exclude, b.site)
 	}
+	var held []Pulled // applied once the pull has let go of a, unless it is much: in rollback-journal mode a reader keeps writers off
+	size := 0
+	deliver := func() error {
+		for _, p := range held {
+			r, err := b.Apply(ctx, p.Package, ApplyOptions{})
+			if err != nil {
+				return err
+			}
+			t.add(&p, &r)
+			if r.State != StateDuplicate {
+				news++
+			}
+		}
+		held, size = held[:0], 0
+		return nil
+	}
 	for p, err := range a.Pull(ctx, pull) {
 		if err != nil {
 			return news, err
 		}
-		r, err := b.Apply(ctx, p.Package, ApplyOptions{})
-		if err != nil {
+		held, size = append(held, p), size+len(p.Package)
+		if size < heldBytes {
+			continue
+		}
+		if err := deliver(); err != nil {
 			return news, err
 		}
-		t.Packages++
-		t.Bytes += int64(len(p.Package))
-		t.Rows += r.Rows
-		t.Changed += r.Changed
-		t.Parked += r.Parked
-		t.Quarantined += r.Quarantined
-		if r.State == StatePending && p.Last {
-			t.Waiting++
-		}
-		if r.State != StateDuplicate {
-			news++
-		}
 	}
-	return news, nil
+	err = deliver() // before news is read
+	return news, err
+}
+
+// heldBytes is how many bytes of packages a transfer reads before it applies any.
+const heldBytes = 4 << 20
+
+func (t *Transfer) add(p *Pulled, r *ApplyResult) {
+	t.Packages++
+	t.Bytes += int64(len(p.Package))
+	t.Rows += r.Rows
+	t.Changed += r.Changed
+	t.Parked += r.Parked
+	t.Quarantined += r.Quarantined
+	if r.State == StatePending && p.Last {
+		t.Waiting++
+	}
 }
 
 // PeerCursor is the position in another site's feed up to which this replica has applied it, 0 for none.

@@ -165,6 +165,7 @@ func scriptLock(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	conn, err := sqlite3.OpenFlags(ts.MkAbs(args[0]), sqlite3.OPEN_READWRITE)
 	ts.Check(err)
+	ts.Check(conn.BusyTimeout(20 * time.Second))
 	ts.Check(conn.Exec("BEGIN IMMEDIATE"))
 	holder := ts.Value(lockKey{}).(*lockHolder)
 	holder.conn = conn

@@ -92,17 +92,18 @@ type synced struct {
 	Milliseconds int64  `json:"milliseconds"`
 }
 
+// sync makes both equal. What it did before an error, such as an interrupt, is returned with the error.
 func (p *pair) sync(ctx context.Context) (synced, error) {
 	start := time.Now()
 	before, err := p.vectors(ctx)
 	if err != nil {
 		return synced{}, err
 	}
-	r, err := engine.Sync(ctx, p.a.engine, p.b.engine, engine.SyncOptions{})
-	if err != nil {
-		return synced{}, inFile(p.a.path+" and "+p.b.path, err)
-	}
+	r, failed := engine.Sync(ctx, p.a.engine, p.b.engine, engine.SyncOptions{})
 	after, err := p.vectors(ctx)
+	if failed != nil { // then the vectors may be out of reach, and rows are all there is to tell
+		failed, err = inFile(p.a.path+" and "+p.b.path, failed), nil
+	}
 	if err != nil {
 		return synced{}, err
 	}
@@ -110,7 +111,7 @@ func (p *pair) sync(ctx context.Context) (synced, error) {
 		A: p.a.path, B: p.b.path, Milliseconds: time.Since(start).Milliseconds(),
 		AtoB: flow{r.AToB, gained(before[1], after[1], p.b.engine.Site())},
 		BtoA: flow{r.BToA, gained(before[0], after[0], p.a.engine.Site())},
-	}, nil
+	}, failed
 }
 
 func (p *pair) vectors(ctx context.Context) (v [2]crdt.VersionVector, err error) {

@@ -24,14 +24,15 @@ func (p *pair) watch(ctx context.Context, interval time.Duration) error {
 		now, err := p.dataVersions()
 		if err == nil && (behind || now != seen) {
 			var r synced
-			if r, err = p.sync(ctx); err == nil {
-				seen, behind = now, false
-				if first || r.moved() {
-					if err := p.print(r); err != nil {
-						return err
-					}
+			r, err = p.sync(ctx)
+			if first && err == nil || r.moved() {
+				if err := p.print(r); err != nil {
+					return err
 				}
 				first = false
+			}
+			if err == nil {
+				seen, behind = now, false
 			}
 		}
 		switch {
