@@ -5,6 +5,7 @@ SHELL       := bash
 
 # A number of inputs, not a time: go test -fuzz now and then reports its own deadline as a failure (go.dev/issue/75804, fixed in Go 1.27).
 FUZZTIME    ?= 30000x
+FUZZSQL     ?= 2000x
 SEEDS       ?= 1000
 FIRST       ?= 1
 TIME        ?= 10m
@@ -43,10 +44,11 @@ lint: ## gofmt, go vet, staticcheck
 	go vet ./...
 	go run $(STATICCHECK) ./...
 
-fuzz: ## every fuzz target for FUZZTIME (default 30000 inputs, some seconds)
+fuzz: ## every fuzz target for FUZZTIME (default 30000 inputs, some seconds), that through SQL for FUZZSQL
 	@for p in $$(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -r -n1 dirname | sort -u); do \
 	  for f in $$(go test -list '^Fuzz' $$p | grep '^Fuzz'); do \
-	    echo "fuzz $$p $$f"; go test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) $$p; done; done
+	    n=$(FUZZTIME); if [ $$f = FuzzStreamIn ]; then n=$(FUZZSQL); fi; \
+	    echo "fuzz $$p $$f"; go test -run '^$$' -fuzz "^$$f\$$" -fuzztime $$n $$p; done; done
 
 bench: ## every benchmark once, so that none rots
 	go test -run '^$$' -bench . -benchtime 1x ./...
