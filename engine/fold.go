@@ -41,9 +41,17 @@ func (e *Engine) fold() (FoldResult, error) {
 	if err := e.foldBases(); err != nil {
 		return r, err
 	}
-	if err := e.replayParked(); err != nil {
+	if r, err = e.foldFeed(added); err != nil {
 		return r, err
 	}
+	// Parked changes are merged with clocks, which must say what the tables show: after what was captured. The entries in which
+	// a merge says what it absorbed are left for the next fold.
+	return r, e.replayParked()
+}
+
+// foldFeed folds what was captured; added are columns that the triggers did not know, by table.
+func (e *Engine) foldFeed(added map[int64]crdt.ColumnSet) (FoldResult, error) {
+	var r FoldResult
 	any, err := e.one("SELECT EXISTS (SELECT 1 FROM tributary_feed)")
 	if err != nil {
 		return r, err
@@ -54,7 +62,6 @@ func (e *Engine) fold() (FoldResult, error) {
 	if err != nil || any.Int() == 0 && own > 0 && !e.heartbeat {
 		return r, err
 	}
-	// replayParked may have left entries that say which incarnations it absorbed.
 	f, err := e.newFolder()
 	if err != nil {
 		return r, err
