@@ -7,7 +7,8 @@
 // is one goroutine, and time is virtual: an hour of a clock that is wrong costs nothing.
 //
 // Faults are those that the design survives; what it does not promise to survive is not done (a disk that lies about
-// syncs, two writers under one identity whose evidence was copied with the file and that never meet). In the end the
+// syncs, two writers under one identity whose evidence was copied with the file and that never meet, compaction while
+// there are copies or backups that nobody has heard of, streams in eventual mode). In the end the
 // world is healed, and then all must be equal: that is the oracle for liveness. oracle.go has the others.
 //
 //	go test ./conformance/sim -run TestSim -seed=7          # one seed, with its history

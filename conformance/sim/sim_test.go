@@ -12,12 +12,13 @@ import (
 )
 
 var (
-	seed  = flag.Uint64("seed", 0, "run this seed alone, and say what happens")
-	first = flag.Uint64("first", 1, "the first seed")
-	seeds = flag.Int("seeds", 60, "how many seeds to run")
-	limit = flag.Duration("time", 25*time.Second, "start no seed after this time")
-	only  = flag.String("only", "", "of the seed, only the events with these numbers, joined by commas")
-	goOn  = flag.Bool("go-on", false, "do not stop at the first seed that fails, and shrink none")
+	seed   = flag.Uint64("seed", 0, "run this seed alone, and say what happens")
+	first  = flag.Uint64("first", 1, "the first seed")
+	seeds  = flag.Int("seeds", 60, "how many seeds to run")
+	limit  = flag.Duration("time", 25*time.Second, "start no seed after this time")
+	only   = flag.String("only", "", "of the seed, only the events with these numbers, joined by commas")
+	shrink = flag.Duration("shrink", 2*time.Minute, "for how long to look for a shorter history of a seed that fails")
+	goOn   = flag.Bool("go-on", false, "do not stop at the first seed that fails, and shrink none")
 )
 
 // TestSim runs worlds, see the package comment. What it covers in a given time depends on the machine; which seeds fail
@@ -27,7 +28,7 @@ func TestSim(t *testing.T) {
 	if *seed != 0 {
 		from, n = *seed, 1
 	}
-	if testing.Short() {
+	if testing.Short() && !asked("seeds") {
 		n = min(n, 8)
 	}
 	var events []int
@@ -52,7 +53,7 @@ func TestSim(t *testing.T) {
 				continue
 			}
 			if events == nil {
-				f = sim.Shrink(f, 2*time.Minute)
+				f = sim.Shrink(f, *shrink)
 			}
 			t.Fatal(f)
 		}
@@ -77,4 +78,10 @@ func TestSameSeed(t *testing.T) {
 	if a.Packages == 0 {
 		t.Error("the seed sends nothing")
 	}
+}
+
+// asked says whether a flag was given.
+func asked(name string) (yes bool) {
+	flag.Visit(func(f *flag.Flag) { yes = yes || f.Name == name })
+	return yes
 }

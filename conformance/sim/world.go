@@ -125,6 +125,9 @@ func (w *world) event(e Event) error {
 	case Fold:
 		return w.look(a)
 	case Compact:
+		if knows, err := w.knowsAll(a); err != nil || !knows {
+			return a.done(err)
+		}
 		_, err := a.e.Compact(context.Background())
 		return a.done(err)
 	case Crash:
@@ -149,6 +152,18 @@ func (w *world) event(e Event) error {
 		return w.copy(a, r.IntN(3))
 	}
 	return nil
+}
+
+// knowsAll says whether a site has heard of all others. What it forgets before, a replica that nobody knew can bring back:
+// only known members are waited for.
+func (w *world) knowsAll(s *site) (bool, error) {
+	v, err := s.e.Vector(context.Background())
+	for _, o := range w.sites {
+		if err != nil || v[o.e.Site()] == 0 {
+			return false, err
+		}
+	}
+	return true, nil
 }
 
 // fail makes some of the coming operations of a disk fail.

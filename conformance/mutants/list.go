@@ -1,0 +1,50 @@
+package main
+
+// mutant is one planted bug: a text of a file that is there once, replaced by another, and the test that must notice.
+type mutant struct {
+	name, file, old, new string
+	pkg, test            string // what catches it: go test PKG -run TEST
+}
+
+const (
+	vectors   = "./conformance/vectors"
+	scenarios = "./conformance"
+)
+
+// list is ordered by what is broken: the rule, the bytes, capture, identity, delivery, the merge in SQL, forgetting. The first of
+// each matters most.
+var list = []mutant{
+	{"wrong tie-break", "crdt/stamp.go", "if c := s.Site.Compare(t.Site); c != 0 {", "if c := t.Site.Compare(s.Site); c != 0 {", vectors, "TestVectors"},
+	{"a delete does not cover the insert it saw", "crdt/row.go", "deleted[i].Version >= birth.Version", "deleted[i].Version > birth.Version", vectors, "TestVectors"},
+	{"the first insert is shown, not the last written", "crdt/row.go", "s.Compare(best) >= 0 {", "s.Compare(best) < 0 {", vectors, "TestVectors"},
+	{"equal stamps keep what came first", "crdt/policy.go", "theirs.Value.Compare(ours.Value) > 0", "false", vectors, "TestMergeOrders"},
+	{"the clock does not go on within a millisecond", "crdt/time.go", "\t\tnext++\n", "", vectors, "TestVectors"},
+
+	{"no checksum", "crdt/decode.go", "want != got {", "want != got && false {", vectors, "TestVectors"},
+	{"a number in two forms", "crdt/varint.go", "if n > 1 && b[n-1] == 0 {", "if false {", vectors, "TestVectors"},
+	{"newer formats are called corrupt", "crdt/decode.go", "r.fail(ErrUnsupported, \"format version", "r.fail(ErrCorrupt, \"format version", vectors, "TestVectors"},
+	{"weight is not judged", "crdt/limits.go", "most := uint64(cells) + cellsPerByte*uint64(body)", "most := uint64(cells)<<20 + cellsPerByte*uint64(body)", vectors, "TestVectors"},
+
+	{"lost feed entry on REPLACE", "engine/triggers.go", "return append(out, g.evictions()...)", "return out", scenarios, "TestScenarios$/capture_replace"},
+	{"reused version", "engine/fold.go", "version: crdt.Version(v.Int() + 1)", "version: crdt.Version(max(v.Int(), 1))", scenarios, "TestScenarios$/delivery_"},
+	{"NORMAL commit", "engine/durable.go", "\"PRAGMA synchronous = FULL\"", "\"PRAGMA synchronous = NORMAL\"", "./conformance/sim", "TestSim$"},
+	{"values newer than their clocks go out", "engine/pull.go", "if err == nil && !clean {", "if err == nil && !clean && false {", scenarios, "TestScenarios$/delivery_"},
+
+	{"a copy goes on under the same name", "engine/identity.go", "\t\t_, err := e.remint()\n\t\treturn err\n\t}\n\town, err", "\t\te.checked = true\n\t\treturn nil\n\t}\n\town, err", scenarios, "TestScenarios$/identity_"},
+	{"two contents under one version pass", "engine/apply.go", "if !have.IsZero() && !at.id.IsZero() && have != at.id {", "if have != at.id && false {", "./engine", "TestIdentityEquivocation|TestIdentityCopyMeets"},
+
+	{"forgotten needs check", "engine/apply.go", "if v[s] < p.Needs[s] {", "if v[s] < p.Needs[s] && false {", scenarios, "TestScenarios$/delivery_"},
+	{"a part counts as the whole", "engine/apply.go", "\tif !p.Ends {\n\t\treturn nil\n\t}\n\te := a.e\n", "\te := a.e\n", "./conformance/sim", "TestSim$"},
+	{"the future is taken", "engine/apply.go", "if newest(p) > limit {", "if false && newest(p) > limit {", scenarios, "TestHostile/future|TestHostile/end"},
+	{"the clock does not learn", "engine/apply.go", "if a.newest > last {", "if a.newest > last && false {", scenarios, "TestScenarios$/merge_clock"},
+	{"waiting has no bound", "engine/pending.go", "> a.e.opt.MaxPending {", "> a.e.opt.MaxPending && false {", scenarios, "TestHostile/parts"},
+
+	{"local changes are not folded before a merge", "engine/apply.go", "if _, err := a.e.fold(); err != nil {\n\t\treturn err\n\t}\n\tvar err error\n\tif a.pos", "var err error\n\tif a.pos", "./conformance/sim", "TestSim$"},
+	{"swapped columns after ALTER", "engine/merge.go", "ord := t.ordinal(name)", "ord := min(j, len(t.columns)-1)", scenarios, "TestScenarios$/schema_"},
+	{"cascades delete what the writer never saw", "engine/apply.go", "e.conn.EnableForeignKeys(false)", "e.conn.EnableForeignKeys(true)", scenarios, "TestScenarios$/fk_"},
+	{"the last row with a unique value stays", "engine/show.go", "later = later && byBirth(h, b) < 0", "later = later && byBirth(h, b) > 0", scenarios, "TestScenarios$/unique_"},
+	{"parked changes are handed to and fro", "engine/parked.go", "if reason != reasonInsert && isNews(&rows[i], v) {", "if reason != reasonInsert {", scenarios, "TestScenarios$/schema_parked"},
+	{"quarantine has no defaults", "engine/hidden.go", "err = e.fillDefaults(h)", "_ = e.fillDefaults", scenarios, "TestScenarios$/schema_hidden"},
+
+	{"tombstones go when a timer says so", "engine/compact.go", "\t\tr.Blocked = blocked\n", "\t\tr.Blocked = blocked\n\t\tif stable, err = e.vector(); err != nil {\n\t\t\treturn err\n\t\t}\n", scenarios, "TestScenarios$/compact"},
+}
