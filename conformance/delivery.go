@@ -16,7 +16,7 @@ func (r *runner) stepFold(s step) error {
 		return err
 	}
 	for _, x := range sites {
-		if err := x.replica.Fold(r.t.Context()); err != nil {
+		if err := x.replica.Fold(r.ctx); err != nil {
 			return fmt.Errorf("%s: %w", x.name, err)
 		}
 	}
@@ -29,7 +29,7 @@ func (r *runner) stepCompact(s step) error {
 		return err
 	}
 	for _, x := range sites {
-		if err := x.replica.Compact(r.t.Context()); err != nil {
+		if err := x.replica.Compact(r.ctx); err != nil {
 			return fmt.Errorf("%s: %w", x.name, err)
 		}
 	}
@@ -57,7 +57,7 @@ func (r *runner) stepSync(s step) error {
 // pullAll collects the packages of a pull. At most a thousand: a stream that never ends is a defect of its own.
 func (r *runner) pullAll(x *site, o engine.PullOptions) (*parcel, error) {
 	p := &parcel{cursor: o.Since}
-	for got, err := range x.replica.Pull(r.t.Context(), o) {
+	for got, err := range x.replica.Pull(r.ctx, o) {
 		if err != nil {
 			return nil, err
 		}
@@ -85,7 +85,7 @@ func (r *runner) stepSend(s step) error {
 			return err
 		}
 		for _, b := range p.packages {
-			if _, err := to.replica.Apply(r.t.Context(), b, engine.ApplyOptions{}); err != nil {
+			if _, err := to.replica.Apply(r.ctx, b, engine.ApplyOptions{}); err != nil {
 				return fmt.Errorf("to %s: %w", to.name, err)
 			}
 		}
@@ -181,7 +181,7 @@ func (r *runner) stepApply(s step) error {
 	}
 	last := "applied"
 	for i, b := range list {
-		got, err := sites[0].replica.Apply(r.t.Context(), b, o)
+		got, err := sites[0].replica.Apply(r.ctx, b, o)
 		if err != nil {
 			if last = "refused"; state != last || i < len(list)-1 {
 				return fmt.Errorf("package %d of %d: %w", i+1, len(list), err)

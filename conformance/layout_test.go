@@ -47,8 +47,8 @@ var rules = []rule{
 	{"conformance/hostile", []string{"./crdt"}, "makes packages; who takes them is the test's business"},
 	{"conformance/vectors", []string{"./crdt"}, "the formats alone: any program can run them"},
 	{"conformance", []string{"./crdt", "./engine", "./vtab", "./transports"}, "drivers come in through Host, media through Medium"},
-	{"cmd", []string{"./crdt", "./engine", "./vtab", "./transports", "github.com/ncruces/go-sqlite3", "github.com/spf13/cobra", "github.com/spf13/pflag",
-		"github.com/peterh/liner", "github.com/chzyer/readline", "golang.org/x/term", "golang.org/x/sys"}, "wires things together; terminal libraries live here only"},
+	{"cmd", []string{"./crdt", "./engine", "./vtab", "./transports", "./conformance", "github.com/ncruces/go-sqlite3", "github.com/spf13/cobra", "github.com/spf13/pflag",
+		"github.com/peterh/liner", "github.com/chzyer/readline", "golang.org/x/term", "golang.org/x/sys"}, "wires things together; terminal libraries live here only; runs scenarios of users"},
 	{"bench/peers/automerge", []string{"github.com/automerge/automerge-go"}, "a module of its own, since its library needs cgo"},
 	{"bench", []string{"./", "github.com/ncruces/go-sqlite3", "github.com/klauspost/compress"}, "measures everything"},
 }

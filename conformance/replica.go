@@ -73,7 +73,7 @@ func (r *runner) join(a, b *site) error {
 	_, ea := a.replica.(engineReplica)
 	_, eb := b.replica.(engineReplica)
 	if ea && eb {
-		_, err := engine.Sync(r.t.Context(), a.engine, b.engine, engine.SyncOptions{})
+		_, err := engine.Sync(r.ctx, a.engine, b.engine, engine.SyncOptions{})
 		return err
 	}
 	for range 8 {
@@ -94,7 +94,7 @@ func (r *runner) join(a, b *site) error {
 
 // transfer brings b what it lacks of a, and returns the number of packages that were news.
 func (r *runner) transfer(a, b *site) (news int, err error) {
-	ctx := r.t.Context()
+	ctx := r.ctx
 	if err := errors.Join(a.replica.Fold(ctx), b.replica.Fold(ctx)); err != nil {
 		return 0, err
 	}

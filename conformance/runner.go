@@ -1,63 +1,46 @@
 package conformance
 
 import (
-	"embed"
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
 	"path/filepath"
 	"sort"
 	"strings"
-	"testing"
 	"time"
 
 	"github.com/tributary-db/tributary/engine"
 )
 
-//go:embed scripts/*.txt
-var scripts embed.FS
+// ErrSkip is what RunScript returns for a scenario that the plain writer's SQLite cannot run.
+var ErrSkip = errors.New("the plain writer's SQLite cannot run this")
 
-// RunAll runs every scenario of this package as a subtest.
-func RunAll(t *testing.T, h Host) {
-	names, err := scripts.ReadDir("scripts")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, n := range names {
-		text, err := scripts.ReadFile("scripts/" + n.Name())
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Run(strings.TrimSuffix(n.Name(), ".txt"), func(t *testing.T) {
-			t.Parallel()
-			Run(t, h, n.Name(), string(text))
-		})
-	}
-}
-
-// Run runs one scenario; name stands in front of its line numbers when one of them fails.
-func Run(t *testing.T, h Host, name, script string) {
-	t.Helper()
+// RunScript runs one scenario in an empty folder. name stands in front of the number of the line that fails. It is not safe to run
+// two in one folder; otherwise scenarios know nothing of each other.
+func RunScript(ctx context.Context, h Host, dir, name, script string) (err error) {
 	steps, err := parse(script)
 	if err != nil {
-		t.Fatalf("%s: %v", name, err)
+		return fmt.Errorf("%s: %w", name, err)
 	}
-	r := newRunner(t, h)
-	defer r.close()
+	r := newRunner(ctx, h, dir)
+	defer func() { err = errors.Join(err, r.close()) }()
 	for _, s := range steps {
 		r.clock = r.clock.Add(time.Second) // so that a later line is later
 		if err := verbs[s.verb](r, s); err != nil {
-			t.Fatalf("%s:%d: %s %s: %v", name, s.line, s.verb, strings.Join(s.args, " "), err)
+			return fmt.Errorf("%s:%d: %s %s: %w", name, s.line, s.verb, strings.Join(s.args, " "), err)
 		}
 	}
 	if err := r.check(r.names()); err != nil {
-		t.Fatalf("%s: at the end: %v", name, err)
+		return fmt.Errorf("%s: at the end: %w", name, err)
 	}
+	return nil
 }
 
 // runner is the state of a scenario.
 type runner struct {
-	t        *testing.T
+	ctx      context.Context
 	host     Host
 	dir      string
 	sites    map[string]*site
@@ -88,8 +71,8 @@ type parcel struct {
 // epoch lies before any real clock, so that what a trigger captured by the real one can be told apart.
 var epoch = time.Date(2001, time.February, 3, 10, 0, 0, 0, time.UTC)
 
-func newRunner(t *testing.T, h Host) *runner {
-	return &runner{t: t, host: h, dir: t.TempDir(), sites: map[string]*site{}, packages: map[string]*parcel{},
+func newRunner(ctx context.Context, h Host, dir string) *runner {
+	return &runner{ctx: ctx, host: h, dir: dir, sites: map[string]*site{}, packages: map[string]*parcel{},
 		cursors: map[[2]string]int64{}, backups: map[string]string{}, clock: epoch, random: rand.New(rand.NewPCG(1, 2))}
 }
 
@@ -151,7 +134,7 @@ func (r *runner) open(name string) (*site, error) {
 	if s.conn, s.closer, err = r.host.Conn(s.path); err != nil {
 		return nil, err
 	}
-	s.engine, err = engine.Open(r.t.Context(), s.conn, &engine.Options{
+	s.engine, err = engine.Open(r.ctx, s.conn, &engine.Options{
 		Now:        func() time.Time { return r.clock.Add(s.offset) },
 		Compressor: r.host.Compressor(),
 	})
@@ -200,10 +183,11 @@ func (s *site) close() error {
 	return nil
 }
 
-func (r *runner) close() {
+func (r *runner) close() (err error) {
 	for _, n := range r.names() {
-		if err := r.sites[n].close(); err != nil {
-			r.t.Errorf("closing site %s: %v", n, err)
+		if e := r.sites[n].close(); e != nil {
+			err = errors.Join(err, fmt.Errorf("closing site %s: %w", n, e))
 		}
 	}
+	return err
 }

@@ -33,7 +33,7 @@ func (r *runner) stepNeeds(s step) error {
 		return err
 	}
 	if why != nil {
-		r.t.Skipf("the plain writer's SQLite cannot: %v", why)
+		return fmt.Errorf("%w: %w", ErrSkip, why)
 	}
 	return nil
 }
@@ -61,7 +61,7 @@ func (r *runner) stepTrack(s step) error {
 		return err
 	}
 	for _, x := range sites {
-		if err := x.replica.TrackAll(r.t.Context()); err != nil {
+		if err := x.replica.TrackAll(r.ctx); err != nil {
 			return fmt.Errorf("%s: %w", x.name, err)
 		}
 	}
@@ -76,7 +76,7 @@ func (r *runner) stepUntrack(s step) error {
 	if err != nil {
 		return err
 	}
-	return sites[0].replica.Untrack(r.t.Context(), s.args[1])
+	return sites[0].replica.Untrack(r.ctx, s.args[1])
 }
 
 // stepClone is what the clone command does: a consistent copy, and a new site id before anything else.
@@ -89,7 +89,7 @@ func (r *runner) stepClone(s step) error {
 		return err
 	}
 	// What is captured but not folded would become the clone's own, and the same rows would meet as two inserts.
-	if err := sites[0].replica.Fold(r.t.Context()); err != nil {
+	if err := sites[0].replica.Fold(r.ctx); err != nil {
 		return err
 	}
 	path := filepath.Join(r.dir, s.args[1]+".db")
@@ -101,7 +101,7 @@ func (r *runner) stepClone(s step) error {
 		return err
 	}
 	x.offset = sites[0].offset
-	_, err = x.engine.Remint(r.t.Context())
+	_, err = x.engine.Remint(r.ctx)
 	return err
 }
 

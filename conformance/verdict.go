@@ -42,7 +42,7 @@ func (r *runner) compare(a, b *site, tables []string) error {
 	if len(tables) > 0 {
 		return nil
 	}
-	for d, err := range engine.Diff(r.t.Context(), a.engine, b.engine) {
+	for d, err := range engine.Diff(r.ctx, a.engine, b.engine) {
 		if err != nil {
 			return err
 		}
@@ -64,7 +64,7 @@ func (r *runner) stepDiffer(s step) error {
 	if read == "" {
 		return errors.New("the rows are equal")
 	}
-	for _, err := range engine.Diff(r.t.Context(), sites[0].engine, sites[1].engine) {
+	for _, err := range engine.Diff(r.ctx, sites[0].engine, sites[1].engine) {
 		return err
 	}
 	return errors.New("engine.Diff sees no difference, but the rows differ:\n" + read)
@@ -99,7 +99,7 @@ func (r *runner) check(names []string) error {
 		return err
 	}
 	for _, x := range sites {
-		if err := CheckDatabase(r.t.Context(), x.writer, x.engine); err != nil {
+		if err := CheckDatabase(r.ctx, x.writer, x.engine); err != nil {
 			return fmt.Errorf("%s: %w", x.name, err)
 		}
 	}
@@ -115,7 +115,7 @@ func (r *runner) stepQuarantine(s step) error {
 	}
 	first := ""
 	for i, x := range sites {
-		rows, err := x.engine.Quarantine(r.t.Context())
+		rows, err := x.engine.Quarantine(r.ctx)
 		if err != nil {
 			return err
 		}
@@ -146,7 +146,7 @@ func (r *runner) stepParked(s step) error {
 		return err
 	}
 	for _, x := range sites {
-		if rows, err := x.engine.Parked(r.t.Context()); err != nil || len(rows) != n {
+		if rows, err := x.engine.Parked(r.ctx); err != nil || len(rows) != n {
 			return fmt.Errorf("%s: parked %+v (%v), want %d", x.name, rows, err, n)
 		}
 	}
@@ -160,7 +160,7 @@ func (r *runner) stepPending(s step) error {
 		return err
 	}
 	for _, x := range sites {
-		if rows, err := x.engine.Pending(r.t.Context()); err != nil || len(rows) != n {
+		if rows, err := x.engine.Pending(r.ctx); err != nil || len(rows) != n {
 			return fmt.Errorf("%s: waiting %+v (%v), want %d", x.name, rows, err, n)
 		}
 	}
@@ -190,14 +190,14 @@ func (r *runner) ids(s step, same bool) error {
 	if err != nil {
 		return err
 	}
-	if err := sites[0].replica.Fold(r.t.Context()); err != nil {
+	if err := sites[0].replica.Fold(r.ctx); err != nil {
 		return err
 	}
-	a, err := sites[0].id(r.t.Context())
+	a, err := sites[0].id(r.ctx)
 	if err != nil {
 		return err
 	}
-	b, err := sites[1].id(r.t.Context())
+	b, err := sites[1].id(r.ctx)
 	if err != nil {
 		return err
 	}

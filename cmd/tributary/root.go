@@ -107,7 +107,7 @@ func (a *app) rootCommand() *cobra.Command {
 	add("replicate", a.demoCommand(), a.trackCommand(), a.untrackCommand(), a.cloneCommand(), a.syncCommand(), a.serveCommand())
 	add("look", a.statusCommand(), a.fleetCommand(), a.diffCommand(), a.checkCommand(), a.changesCommand(), a.sqlCommand())
 	add("carry", a.pullCommand(), a.applyCommand(), a.inspectCommand())
-	add("tend", a.compactCommand(), a.forgetPeerCommand(), a.versionCommand())
+	add("tend", a.compactCommand(), a.forgetPeerCommand(), a.testScriptCommand(), a.versionCommand())
 	return root
 }
 

@@ -34,7 +34,7 @@ var list = []mutant{
 	{"two contents under one version pass", "engine/apply.go", "if !have.IsZero() && !at.id.IsZero() && have != at.id {", "if have != at.id && false {", "./engine", "TestIdentityEquivocation|TestIdentityCopyMeets"},
 
 	{"forgotten needs check", "engine/apply.go", "if v[s] < p.Needs[s] {", "if v[s] < p.Needs[s] && false {", scenarios, "TestScenarios$/delivery_"},
-	{"a part counts as the whole", "engine/apply.go", "\tif !p.Ends {\n\t\treturn nil\n\t}\n\te := a.e\n", "\te := a.e\n", "./conformance/sim", "TestSim$"},
+	{"a set is applied in parts", "engine/pending.go", "if w.flags&waitEnds != 0 {", "if len(chain) > 0 {", "./conformance/sim", "TestSim$"},
 	{"the future is taken", "engine/apply.go", "if newest(p) > limit {", "if false && newest(p) > limit {", scenarios, "TestHostile/future|TestHostile/end"},
 	{"the clock does not learn", "engine/apply.go", "if a.newest > last {", "if a.newest > last && false {", scenarios, "TestScenarios$/merge_clock"},
 	{"waiting has no bound", "engine/pending.go", "> a.e.opt.MaxPending {", "> a.e.opt.MaxPending && false {", scenarios, "TestHostile/parts"},
