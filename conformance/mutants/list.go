@@ -40,6 +40,7 @@ var list = []mutant{
 	{"waiting has no bound", "engine/pending.go", "> a.e.opt.MaxPending {", "> a.e.opt.MaxPending && false {", scenarios, "TestHostile/parts"},
 
 	{"local changes are not folded before a merge", "engine/apply.go", "if _, err := a.e.fold(); err != nil {\n\t\treturn err\n\t}\n\tvar err error\n\tif a.pos", "var err error\n\tif a.pos", "./conformance/sim", "TestSim$"},
+	{"dead rows come back", "engine/merge.go", "if len(r.Lives) == 1 && !covered(deleted, r.Lives[0].Birth.Dot()) {", "if len(r.Lives) == 1 {", scenarios, "TestAllSmallHistories"},
 	{"swapped columns after ALTER", "engine/merge.go", "ord := t.ordinal(name)", "ord := min(j, len(t.columns)-1)", scenarios, "TestScenarios$/schema_"},
 	{"cascades delete what the writer never saw", "engine/apply.go", "e.conn.EnableForeignKeys(false)", "e.conn.EnableForeignKeys(true)", scenarios, "TestScenarios$/fk_"},
 	{"the last row with a unique value stays", "engine/show.go", "later = later && byBirth(h, b) < 0", "later = later && byBirth(h, b) > 0", scenarios, "TestScenarios$/unique_"},
