@@ -76,6 +76,9 @@ bench-report: ## measure everything, write bench/RESULTS.md and its pictures
 guard: ## fail if a hot path does over 10 % more than bench/guard.json says (UPDATE=1: rewrite that)
 	go run ./bench/guard $(if $(UPDATE),-update)
 
+mutants: ## plant bugs in a copy, one after the other, and see which test catches each (some minutes)
+	go run ./conformance/mutants
+
 cross: ## build the command for other platforms; crdt must hold on 32 bits
 	@for p in $(PLATFORMS); do echo "build $$p"; \
 	  CGO_ENABLED=0 GOOS=$${p%/*} GOARCH=$${p#*/} go build -o /dev/null ./cmd/tributary; done

@@ -156,16 +156,16 @@ func (m *modelled) agrees(id int, history string) {
 }
 
 // TestAllSmallHistories runs every history of a few steps over a few replicas through SQL: inserts, updates of two columns,
-// deletes, and one taking from another. After every step and in the end each replica must show what the model says.
+// deletes, and one taking from another; TRIBUTARY_EXHAUSTIVE=1 makes them longer. After every step and in the end each replica must show what the model says.
 func TestAllSmallHistories(t *testing.T) {
 	for _, world := range []struct {
-		sites, steps, short int
-		skew                time.Duration
-	}{{2, 4, 3, 0}, {2, 3, 2, 20 * time.Second}, {3, 3, 2, 0}} {
+		sites, steps, deep int
+		skew               time.Duration
+	}{{2, 3, 5, 0}, {2, 2, 4, 20 * time.Second}, {3, 2, 4, 0}} {
 		for _, before := range []bool{false, true} { // whether the row is known to all at the start
 			steps := world.steps
-			if testing.Short() || raceEnabled {
-				steps = world.short
+			if env("TRIBUTARY_EXHAUSTIVE") != "" { // hours
+				steps = world.deep
 			}
 			t.Run(fmt.Sprintf("sites=%d/steps=%d/skew=%s/known=%t", world.sites, steps, world.skew, before), func(t *testing.T) {
 				allHistories(t, world.sites, steps, world.skew, before)
