@@ -357,3 +357,43 @@ func TestNothingTracked(t *testing.T) {
 		t.Errorf("got %v, want ErrNoDatabase", err)
 	}
 }
+
+// small takes packages up to a size.
+type small struct {
+	transports.Transport
+	limit int
+}
+
+func (s small) Caps() transports.Caps {
+	c := s.Transport.Caps()
+	c.MaxPackage = s.limit
+	return c
+}
+
+func (s small) Publish(ctx context.Context, ps ...transports.Package) error {
+	for _, p := range ps {
+		if len(p.Body) > s.limit {
+			return transports.ErrTooLarge
+		}
+	}
+	return s.Transport.Publish(ctx, ps...)
+}
+
+// TestTooLarge: a row that the medium cannot take is said, and once it is gone the rest follows.
+func TestTooLarge(t *testing.T) {
+	h, dir := mem.New(), t.TempDir()
+	links := func() []replicator.Link {
+		return []replicator.Link{link("hub", small{logOnly{h.Transport()}, 10_000})}
+	}
+	a, b := newSite(t, dir, "a", links), newSite(t, dir, "b", links)
+	a.exec("INSERT INTO t VALUES (1, hex(randomblob(20000)), 1)")
+	a.start()
+	b.start()
+	until(t, "stalled", func() bool {
+		s := a.r.Status()[0]
+		return s.State == replicator.StateStalled && s.Site != "" && strings.Contains(s.Why, "too large")
+	})
+	a.exec("UPDATE t SET a = 'small'")
+	converge(t, "1|small|1", a, b)
+	until(t, "live", func() bool { return state(a, 0) == replicator.StateLive })
+}
