@@ -22,21 +22,20 @@ type link struct {
 	news chan struct{} // others should be told of another state; holds one
 	want chan struct{} // peers should be asked soon; holds one
 
-	mu       sync.Mutex // guards what follows; taken after the Replicator's mu
-	rec      record     // as it is in the database, or newer
-	cond     condition
-	count    Counters
-	last     State
-	since    time.Time
-	saved    time.Time
-	sent     map[string]bool // ids of packages published in this run
-	order    []string        // of them, oldest first
-	relayAt  time.Time       // when what came from elsewhere may be published; zero: nothing waits
-	askAt    time.Time       // when a peer must be asked; zero: no reason
-	askPeer  string          // whom first; "": anybody
-	askPause time.Duration   // how long to wait before asking for the same again
-	tailDue  bool            // the log's tail must be looked at before the next package
-	again    bool            // packages were dropped that only the log has: read it again from its beginning
+	mu      sync.Mutex // guards what follows; taken after the Replicator's mu
+	rec     record     // as it is in the database, or newer
+	cond    condition
+	count   Counters
+	last    State
+	since   time.Time
+	saved   time.Time
+	sent    map[string]bool // ids of packages published in this run
+	order   []string        // of them, oldest first
+	relayAt time.Time       // when what came from elsewhere may be published; zero: nothing waits
+	askAt   time.Time       // when a peer must be asked; zero: no reason
+	askPeer string          // whom first; "": anybody
+	tailDue bool            // the log's tail must be looked at before the next package
+	again   bool            // packages were dropped that only the log has: read it again from its beginning
 }
 
 // maxSent bounds how many of its own packages a link recognizes without decoding them.

@@ -29,7 +29,6 @@ type site struct {
 
 	r    *replicator.Replicator
 	stop func() error
-	kill func()
 }
 
 const schema = "PRAGMA journal_mode=WAL; CREATE TABLE IF NOT EXISTS t(id INTEGER PRIMARY KEY, a, b)"

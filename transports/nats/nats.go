@@ -2,6 +2,7 @@ package nats
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"maps"
@@ -31,6 +32,7 @@ type Transport struct {
 	mu     sync.Mutex // guards what follows
 	made   map[string]bool
 	counts map[string]int64
+	missed error             // why the last attempt to connect failed
 	denied string            // the server's last refusal
 	tails  map[string]uint64 // subject -> sequence of its newest message, until the first package after a Tail
 	recent map[string]bool   // ids that this handle has tried to publish since then
@@ -108,11 +110,7 @@ func (t *Transport) begin(ctx context.Context) (context.Context, context.CancelF
 		return nil, nil, err
 	}
 	if !t.nc.IsConnected() {
-		err := t.nc.LastError()
-		if err == nil {
-			err = natsgo.ErrDisconnected
-		}
-		return nil, nil, fmt.Errorf("nats: not connected to %s: %w", t.where(), err)
+		return nil, nil, t.away()
 	}
 	t.mu.Lock()
 	t.denied = ""
@@ -193,18 +191,56 @@ func (t *Transport) ensureHere(ctx context.Context) error {
 	})
 }
 
-// Connected waits until the server has been reached. Calls before that fail at once.
+// unreached takes why an attempt to connect failed.
+func (t *Transport) unreached(_ *natsgo.Conn, err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.missed = err
+}
+
+// away says why the server cannot be spoken to now.
+func (t *Transport) away() error {
+	t.mu.Lock()
+	err := t.missed
+	t.mu.Unlock()
+	if err == nil {
+		err = t.nc.LastError()
+	}
+	if err == nil {
+		err = natsgo.ErrDisconnected
+	}
+	if refused(err) {
+		return fmt.Errorf("%w: %s does not let this client in: %w", transports.ErrDenied, t.where(), err)
+	}
+	return fmt.Errorf("nats: not connected to %s: %w", t.where(), err)
+}
+
+// refused says that a server was reached, and turned the client away.
+func refused(err error) bool {
+	alert, unknown := tls.AlertError(0), new(tls.CertificateVerificationError)
+	if errors.As(err, &alert) || errors.As(err, &unknown) {
+		return true
+	}
+	return errors.Is(err, natsgo.ErrAuthorization) || errors.Is(err, natsgo.ErrAuthExpired) || errors.Is(err, natsgo.ErrAuthRevoked)
+}
+
+// Connected waits until the server has been reached, or has turned this client away. Calls before that fail at once.
 func (t *Transport) Connected(ctx context.Context) error {
 	up := t.nc.StatusChanged(natsgo.CONNECTED)
 	defer t.nc.RemoveStatusListener(up)
+	look := time.NewTicker(20 * time.Millisecond)
+	defer look.Stop()
 	for !t.nc.IsConnected() {
 		select {
 		case <-up:
+		case <-look.C:
+			if err := t.away(); errors.Is(err, transports.ErrDenied) {
+				return err
+			}
 		case <-t.life.Done():
 			return transports.ErrClosed
 		case <-ctx.Done():
-			_, _, err := t.begin(t.life)
-			return err
+			return t.away()
 		}
 	}
 	return nil

@@ -96,7 +96,7 @@ func (o *Options) dialing(t *Transport) ([]natsgo.Option, error) {
 		natsgo.Name(o.Name), natsgo.RetryOnFailedConnect(true), natsgo.MaxReconnects(-1),
 		natsgo.ReconnectWait(250 * time.Millisecond), natsgo.ReconnectJitter(250*time.Millisecond, time.Second),
 		natsgo.Timeout(2 * time.Second), natsgo.ReconnectBufSize(-1), natsgo.NoEcho(),
-		natsgo.ErrorHandler(t.asynchronous),
+		natsgo.ErrorHandler(t.asynchronous), natsgo.IgnoreAuthErrorAbort(), natsgo.ReconnectErrHandler(t.unreached),
 		natsgo.ReconnectHandler(func(*natsgo.Conn) { t.count("reconnects") }),
 	}
 	list = list[:len(list):len(list)]
