@@ -119,15 +119,22 @@ func (a *applier) ready(now *crdt.Package) (chain []*waiting, whole bool, err er
 	}
 	type place struct {
 		sender crdt.Site
-		since  int64
+		pos    int64
 	}
 	next := map[place]*waiting{}
+	done := map[place]bool{} // where parts end that have been applied
 	for _, w := range all {
 		if k := (place{w.sender, w.since}); next[k] == nil { // the longest comes first
 			next[k] = w
 		}
+		if w.applied {
+			done[place{w.sender, w.until}] = true
+		}
 	}
 	for _, first := range all {
+		if first.applied && done[place{first.sender, first.since}] {
+			continue // the chain that begins before it goes over it: of a set of n parts there is one, not n
+		}
 		chain := []*waiting{first}
 		w := first
 		for w.flags&waitEnds == 0 {
