@@ -204,6 +204,11 @@ func (l *link) commit(ctx context.Context, ps []transports.Package, cursor trans
 			refused[of[bad.Index].ID] = bad.Err
 			l.refuse(ctx, of[bad.Index], bad.Err)
 			if r.e.Site() != site {
+				if errors.Is(bad.Err, engine.ErrEquivocation) {
+					l.mu.Lock()
+					l.cond.clone = bad.Err.Error()
+					l.mu.Unlock()
+				}
 				return false, errMoved
 			}
 			continue
@@ -275,11 +280,6 @@ func (l *link) refuse(ctx context.Context, p *transports.Package, why error) {
 	if full {
 		log.Warn("no room for a package to wait; it will be asked for", "link", l.name, "site", p.Site, "error", why)
 		return
-	}
-	if errors.Is(why, engine.ErrEquivocation) && p.Site == l.r.e.Site().String() {
-		l.mu.Lock()
-		l.cond.clone = why.Error()
-		l.mu.Unlock()
 	}
 	log.Error("a package cannot be applied and is kept aside", "link", l.name, "site", p.Site, "id", p.ID, "error", why)
 	if err := l.r.e.Refuse(ctx, engine.RefusedInfo{ID: p.ID, Stream: l.name, Site: p.Site, At: l.r.now().UnixMilli(), Error: why.Error(), Body: p.Body}); err != nil {

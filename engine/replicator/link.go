@@ -145,7 +145,7 @@ func (l *link) failed(ctx context.Context, doing string, err error) {
 	l.mu.Unlock()
 	switch {
 	case errors.Is(err, transports.ErrClone):
-		l.set(ctx, func(c *condition) { c.clone = err.Error() })
+		l.set(ctx, func(c *condition) { c.rival = err.Error() })
 	case errors.Is(err, transports.ErrTooLarge): // what is behind it needs it, so it cannot be left out
 		self := l.r.site().String()
 		l.set(ctx, func(c *condition) { c.stalled[self] = doing + ": " + err.Error() })

@@ -397,3 +397,50 @@ func TestTooLarge(t *testing.T) {
 	converge(t, "1|small|1", a, b)
 	until(t, "live", func() bool { return state(a, 0) == replicator.StateLive })
 }
+
+// TestTwoContents: a copy that took its side file along writes under the original's name. They notice and say so, the second
+// content is refused everywhere, and the original goes on (under another name, since it cannot know that it is the one).
+func TestTwoContents(t *testing.T) {
+	h, dir := mem.New(), t.TempDir()
+	a, c := newSite(t, dir, "a", over(h)), newSite(t, dir, "c", over(h))
+	a.exec(insert(1, "a"))
+	a.start()
+	c.start()
+	converge(t, "1|a|1", a, c)
+	a.halt()
+	a.exec("PRAGMA wal_checkpoint(TRUNCATE)")
+	b := newSite(t, filepath.Join(t.TempDir()), "a", over(h)) // the same name in another folder, as on another machine
+	b.writer.Close()
+	for _, suffix := range []string{"-wal", "-shm"} {
+		os.Remove(b.path + suffix)
+	}
+	for _, suffix := range []string{"", "-tributary"} {
+		file, err := os.ReadFile(a.path + suffix)
+		if err == nil && suffix != "" { // as if the original's machine could not be seen from here
+			file = []byte(strings.ReplaceAll(string(file), filepath.Dir(a.path), "/elsewhere"))
+		}
+		if err == nil {
+			err = os.WriteFile(b.path+suffix, file, 0o666)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	b.writer = openDB(t, b.path)
+	a.exec(insert(2, "of the original"))
+	b.exec(insert(3, "of the copy"))
+	b.with(func(e *engine.Engine) { // under a version that the original uses too; had it read the log first, it would have known
+		if r, err := e.Fold(t.Context()); err != nil || r.Version != 2 {
+			t.Fatalf("%+v, %v", r, err)
+		}
+	})
+	a.start()
+	until(t, "the original's second version", func() bool { return strings.Contains(c.rows(), "original") })
+	b.start()
+	until(t, "said", func() bool { return state(b, 0) == replicator.StateClone || state(a, 0) == replicator.StateClone })
+	a.exec(insert(11, "later a"))
+	until(t, "what the original wrote later", func() bool { return strings.Contains(c.rows(), "later a") })
+	if strings.Contains(c.rows(), "of the copy") {
+		t.Error("a second content of one version was taken")
+	}
+}

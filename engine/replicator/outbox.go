@@ -52,6 +52,9 @@ func (l *link) outbox(ctx context.Context) {
 	}
 }
 
+// manyPositions is how many changes make larger packages, as does everything from the beginning.
+const manyPositions = 10_000
+
 // window is what is read from the database before it is published, in bytes: a slow medium holds back the reading.
 const window = 1 << 20
 
@@ -124,6 +127,9 @@ func (l *link) read(ctx context.Context, out *outgoing) (*outgoing, error) {
 	size := 0
 	out.packages = nil
 	limit := l.r.o.Bytes
+	if end, err := l.r.e.Cursor(ctx); err == nil && (out.began == 0 || end-out.began > manyPositions) {
+		limit *= 4 // much to send: fewer packages, each of which costs the reader a step
+	}
 	if m := l.caps.MaxPackage; m > 0 {
 		limit = min(limit, m/2)
 	}
@@ -226,7 +232,7 @@ func (l *link) send(ctx context.Context, out *outgoing) error {
 	l.mu.Unlock()
 	self := l.r.site().String()
 	l.set(ctx, func(c *condition) {
-		c.offline, c.clone = "", ""
+		c.offline, c.rival = "", ""
 		delete(c.stalled, self)
 	})
 	return l.save(ctx)

@@ -62,9 +62,9 @@ type Counters struct {
 
 // condition is what the state of a link is derived from; the link's mu guards it.
 type condition struct {
-	clone, offline, lost, snapshot string            // why, "" for not so
-	stalled                        map[string]string // site -> why
-	live                           bool
+	clone, rival, offline, lost, snapshot string            // why, "" for not so; a rival may go away, a clone has done its harm
+	stalled                               map[string]string // site -> why
+	live                                  bool
 }
 
 // state picks the worst.
@@ -72,6 +72,8 @@ func (c *condition) state() (s State, site, why string) {
 	switch {
 	case c.clone != "":
 		return StateClone, "", c.clone
+	case c.rival != "":
+		return StateClone, "", c.rival
 	case c.offline != "":
 		return StateOffline, "", c.offline
 	case c.lost != "":

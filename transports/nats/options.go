@@ -48,7 +48,7 @@ type Options struct {
 
 const (
 	chunkSize  = 256 << 10
-	maxChunks  = 256
+	maxChunks  = 128
 	maxPackage = chunkSize * maxChunks
 	askLimit   = 4 << 20
 )
