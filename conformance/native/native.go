@@ -223,6 +223,12 @@ func (s *Stmt) Next() (row []crdt.Value, ok bool, err error) {
 	return row, true, nil
 }
 
+// Reset ends a running query early.
+func (s *Stmt) Reset() error {
+	_, _, err := s.c.p.call('E', s.id, nil)
+	return err
+}
+
 // Run is Query followed by stepping to the end.
 func (s *Stmt) Run(args ...crdt.Value) error {
 	err := s.Query(args...)

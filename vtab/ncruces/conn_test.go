@@ -55,7 +55,14 @@ func all(t testing.TB, c engine.Conn, sql string, args ...crdt.Value) []string {
 		t.Fatalf("%s: %v", sql, err)
 	}
 	var rows []string
-	dst := make([]crdt.Value, s.(*stmt).s.ColumnCount())
+	columns := 0
+	switch s := s.(type) {
+	case *stmt:
+		columns = s.s.ColumnCount()
+	case *extensionStmt:
+		columns = s.s.Columns
+	}
+	dst := make([]crdt.Value, columns)
 	for {
 		ok, err := s.Next(dst)
 		if err != nil {

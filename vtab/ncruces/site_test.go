@@ -33,6 +33,9 @@ func newSite(t testing.TB) *site {
 // openSite opens one more connection.
 func openSite(t testing.TB, file string) *site {
 	t.Helper()
+	if s := openExtension(t, file); s != nil {
+		return s
+	}
 	db := open(t, file)
 	if err := Register(db, &engine.Options{Compressor: zstd.New()}); err != nil {
 		t.Fatal(err)

@@ -46,8 +46,10 @@ func TestUpdateWithoutPackages(t *testing.T) {
 	s.want("SELECT acked FROM o", "1")
 	s.exec("UPDATE o SET acked = '2'") // a client that binds text
 	s.want("SELECT acked FROM o", "2")
-	s.exec("UPDATE o SET acked = x.n FROM (SELECT 2 AS n) AS x")
-	s.want("SELECT acked FROM o", "2")
+	if all(t, s.c, "SELECT sqlite_version() >= '3.50'")[0] == "1" { // older ones do not say which columns UPDATE … FROM sets
+		s.exec("UPDATE o SET acked = x.n FROM (SELECT 2 AS n) AS x")
+		s.want("SELECT acked FROM o", "2")
+	}
 	s.exec("UPDATE o SET last_sent = 3")
 	s.want("SELECT last_sent, acked FROM o", "3 2")
 	s.exec("BEGIN; UPDATE o SET acked = 0; ROLLBACK")

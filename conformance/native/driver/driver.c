@@ -148,6 +148,9 @@ static int run(char op, int32_t id, char *text, int32_t n, buffer *out) {
       if (rc != SQLITE_DONE) rc = failed(owners[id], rc, out);
       sqlite3_reset(s);
       return rc;
+    case 'E': // end a query
+      sqlite3_reset(s);
+      return SQLITE_OK;
     case 'F': // finalize
       sqlite3_finalize(s);
       stmts[id] = 0;
