@@ -347,6 +347,22 @@ func TestExtensionDump(t *testing.T) {
 	}
 }
 
+// TestExtensionInterrupt stops a pull that waits for another writer, however long the busy timeout.
+func TestExtensionInterrupt(t *testing.T) {
+	a := newApplication(t)
+	path := filepath.Join(t.TempDir(), "a.db")
+	c, writer := a.open(path), a.open(path)
+	a.exec(c, someSchema+";; INSERT INTO t VALUES ('a', 1);; PRAGMA busy_timeout = 3600000")
+	a.exec(writer, "BEGIN IMMEDIATE")
+	var code engine.ErrorCode
+	if err := c.Interrupted("SELECT package FROM o"); !errors.As(err, &code) || code.SQLiteCode() != 9 {
+		t.Errorf("got %v, want SQLITE_INTERRUPT", err)
+	}
+	a.exec(writer, "COMMIT")
+	a.want(c, "SELECT rows FROM o", "1")
+	a.close(c, writer)
+}
+
 // TestExtensionLastInsertRowid is not touched by what the engine writes, nor are the changes counted that are not the application's.
 func TestExtensionLastInsertRowid(t *testing.T) {
 	a := newApplication(t)

@@ -177,9 +177,9 @@ func (c *Conn) InTransaction() (bool, error) {
 	return err == nil && integer(b) == 0, err
 }
 
-// Interrupt calls sqlite3_interrupt, which does nothing while no statement runs.
-func (c *Conn) Interrupt() error {
-	_, _, err := c.p.call('I', c.id, nil)
+// Interrupted is Exec while another thread calls sqlite3_interrupt again and again.
+func (c *Conn) Interrupted(sql string) error {
+	_, _, err := c.p.call('I', c.id, []byte(sql))
 	return err
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/tributary-db/tributary/crdt"
 	"github.com/tributary-db/tributary/engine"
@@ -13,18 +14,29 @@ import (
 // rowsModules are the tables over which the engine applies packages: eponymous and read only. They exist on one
 // connection, whose rows now says what they show, and nobody but the engine has use for them.
 func rowsModules(now func() *engine.Rows) []vtab.Module {
-	return []vtab.Module{rowsModule(now, "tributary_rows", engine.NarrowColumns), rowsModule(now, "tributary_rows_wide", engine.WideColumns)}
+	return []vtab.Module{rowsModule(now, "tributary_rows", narrow), rowsModule(now, "tributary_rows_wide", wide)}
 }
 
-func rowsModule(now func() *engine.Rows, name string, width int) vtab.Module {
-	var declaration strings.Builder
-	declaration.WriteString("CREATE TABLE x(c0")
+func rowsModule(now func() *engine.Rows, name string, declaration func() string) vtab.Module {
+	return vtab.Module{Name: name, Eponymous: true, Connect: func(vtab.Arguments) (vtab.Table, error) {
+		return &rowsTable{now, declaration()}, nil
+	}}
+}
+
+// The declarations are long, and the same for every connection.
+var (
+	narrow = sync.OnceValue(func() string { return rowsDeclaration(engine.NarrowColumns) })
+	wide   = sync.OnceValue(func() string { return rowsDeclaration(engine.WideColumns) })
+)
+
+func rowsDeclaration(width int) string {
+	var b strings.Builder
+	b.WriteString("CREATE TABLE x(c0")
 	for i := 1; i < width; i++ {
-		declaration.WriteString(",c" + strconv.Itoa(i))
+		b.WriteString(",c" + strconv.Itoa(i))
 	}
-	declaration.WriteString(")")
-	t := &rowsTable{now, declaration.String()}
-	return vtab.Module{Name: name, Eponymous: true, Connect: func(vtab.Arguments) (vtab.Table, error) { return t, nil }}
+	b.WriteString(")")
+	return b.String()
 }
 
 type rowsTable struct {

@@ -158,9 +158,9 @@ static int run(char op, int32_t id, char *text, int32_t n, buffer *out) {
     case 'A': // autocommit
       put_int(out, sqlite3_get_autocommit(db));
       return SQLITE_OK;
-    case 'I': // interrupt
-      sqlite3_interrupt(db);
-      return SQLITE_OK;
+    case 'I': // exec, interrupted
+      rc = interrupted(db, text);
+      return rc ? failed(db, rc, out) : SQLITE_OK;
     case 'W': // write down what is written
       return record_to(text);
     case 'T': { // threads: database, NUL, library, NUL, then three numbers

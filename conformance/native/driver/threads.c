@@ -1,6 +1,8 @@
 // Threads of an application, each with connections of its own.
 
 #include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -55,5 +57,29 @@ int many_threads(const char *database, const char *library, int total, int threa
     }
   }
   pthread_attr_destroy(&a);
+  return rc;
+}
+
+typedef struct interruption {
+  sqlite3 *db;
+  atomic_int over;
+} interruption;
+
+static void *interrupt(void *p) {
+  interruption *i = p;
+  while (!i->over) {
+    sqlite3_interrupt(i->db);
+    sched_yield();
+  }
+  return 0;
+}
+
+int interrupted(sqlite3 *db, const char *sql) {
+  interruption i = {.db = db};
+  pthread_t t;
+  if (pthread_create(&t, 0, interrupt, &i)) abort();
+  int rc = sqlite3_exec(db, sql, 0, 0, 0);
+  i.over = 1;
+  pthread_join(t, 0);
   return rc;
 }
