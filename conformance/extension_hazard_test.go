@@ -268,6 +268,30 @@ func TestExtensionLoadedTwice(t *testing.T) {
 	a.close(c)
 }
 
+// TestExtensionTwoLibraries is one process with two SQLite libraries, which each load the extension from the same file.
+func TestExtensionTwoLibraries(t *testing.T) {
+	a := newApplication(t)
+	b, err := os.ReadFile(built(t, "lib/libsqlite3.so"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := filepath.Join(t.TempDir(), "other.so")
+	if err := os.WriteFile(other, b, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	c := a.open(":memory:")
+	const sql = "CREATE TABLE t(k INTEGER PRIMARY KEY); SELECT tributary_track('t'); INSERT INTO t VALUES (1); SELECT tributary_fold()"
+	for range 2 {
+		if err := a.p.SecondLibrary(other, a.library, sql); err != nil {
+			t.Fatal(err)
+		}
+		if err := c.Exec("SELECT tributary_version()"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	a.close(c)
+}
+
 // TestExtensionCloseWithStatementsLeft closes while the application has a statement: SQLite refuses, and the connection works on.
 func TestExtensionCloseWithStatementsLeft(t *testing.T) {
 	a := newApplication(t)

@@ -12,7 +12,7 @@ library=$($cc -print-file-name=libsqlite3.so.0)
 [ -e "$library" ] || { echo "build.sh: no libsqlite3.so.0 (Debian package libsqlite3-0)" >&2; exit 1; }
 headers=$PWD/vtab/loadable/sqlite3
 
-$cc -O2 -Wall -Wextra -Wno-unused-parameter -I"$headers" -o "$out/driver" conformance/native/driver/*.c "$library" -lpthread
+$cc -O2 -Wall -Wextra -Wno-unused-parameter -I"$headers" -o "$out/driver" conformance/native/driver/*.c "$library" -lpthread -ldl
 
 mkdir -p "$out/lib" && ln -sf "$library" "$out/lib/libsqlite3.so"
 (cd vtab/loadable/examples/go && CGO_ENABLED=1 CGO_CFLAGS="-I$headers" CGO_LDFLAGS="-L$out/lib" go build -tags libsqlite3 -o "$out/example-go" .)

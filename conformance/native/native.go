@@ -120,6 +120,12 @@ func (p *Process) Threads(database, library string, total, atATime, rounds int) 
 	return err
 }
 
+// SecondLibrary runs SQL in a database in memory of another SQLite library, which the program loads from file.
+func (p *Process) SecondLibrary(file, extension, sql string) error {
+	_, _, err := p.call('S', 0, []byte(file+"\x00"+extension+"\x00"+sql))
+	return err
+}
+
 // Version is that of the program's SQLite library.
 func (p *Process) Version() (string, error) {
 	_, b, err := p.call('V', 0, nil)

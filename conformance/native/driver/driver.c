@@ -172,6 +172,13 @@ static int run(char op, int32_t id, char *text, int32_t n, buffer *out) {
       sqlite3_free(message);
       return rc;
     }
+    case 'S': { // second library: its file, NUL, extension, NUL, SQL
+      char *extension = text + strlen(text) + 1, *sql = extension + strlen(extension) + 1;
+      rc = second_library(text, extension, sql, &message);
+      if (rc && message) put(out, message, strlen(message));
+      sqlite3_free(message);
+      return rc;
+    }
     case 'V': // version
       put(out, sqlite3_libversion(), strlen(sqlite3_libversion()));
       return SQLITE_OK;
