@@ -211,13 +211,22 @@ func (a *applier) receive(p *crdt.Package, body []byte) error {
 		return err
 	}
 	switch {
-	case l.reason == "" && p.Starts && p.Ends, !l.future() && a.o.Mode == ModeEventual:
+	case p.Starts && p.Ends && (l.reason == "" || !l.future() && a.o.Mode == ModeEventual):
 		a.r.State = StateApplied
 		if err := a.set(p); err != nil {
 			return err
 		}
 	case l.reason == "" && p.Bulk:
 		if err := a.bulk(p, body); err != nil {
+			return err
+		}
+	case !l.future() && a.o.Mode == ModeEventual:
+		// Its rows count at once, but what its set covers only when all parts are here: the last may come first.
+		a.r.State, a.newest = StateApplied, max(a.newest, newest(p))
+		if err := a.rows(p); err != nil {
+			return err
+		}
+		if err := a.wait(p, body, l); err != nil {
 			return err
 		}
 	case l.reason != "" && a.o.Mode == ModeOrdered:
