@@ -31,7 +31,7 @@ test-ext: ext ## tests of the extension in programs of its own (needs gcc, the s
 	CGO_ENABLED=1 go vet ./vtab/loadable ./cmd/tributary-ext
 	CGO_ENABLED=1 go run $(STATICCHECK) ./vtab/loadable ./cmd/tributary-ext
 	TRIBUTARY_HOST=extension go test -timeout 10m ./vtab/ncruces
-	TRIBUTARY_EXT=1 go test -timeout 10m -run '^TestExtension' ./conformance
+	TRIBUTARY_EXT=1 go test -timeout 10m -parallel 8 -run '^TestExtension' ./conformance # much of it waits for syncs
 
 test: ## run all tests, without cgo
 	CGO_ENABLED=0 go test -timeout 30m ./...

@@ -15,6 +15,7 @@ import (
 // the extension pulls from it, and this one syncs it with another file, as the command does. Nothing may be lost, and
 // nobody may have to wait beyond the busy timeout.
 func TestExtensionBesideOthers(t *testing.T) {
+	t.Parallel()
 	millis := 2000 * time.Millisecond
 	if env("TRIBUTARY_LONG") != "" {
 		millis = time.Minute

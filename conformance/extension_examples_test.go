@@ -52,6 +52,7 @@ func languages(t *testing.T) (run map[string][]string, missing []string) {
 
 // TestExtensionExamples runs the examples against each other, every language with every other one.
 func TestExtensionExamples(t *testing.T) {
+	t.Parallel()
 	library := strings.TrimSuffix(built(t, "tributary.so"), ".so") // as users write it, without the ending
 	run, missing := languages(t)
 	for _, why := range missing {

@@ -21,6 +21,7 @@ type application struct {
 	library string
 }
 
+// newApplication starts one, which ends with the test.
 func newApplication(t *testing.T) *application {
 	t.Helper()
 	library := built(t, "tributary.so")
@@ -92,6 +93,7 @@ const someSchema = "PRAGMA journal_mode = wal;; CREATE TABLE t(k TEXT PRIMARY KE
 
 // TestExtensionOneRuntimeForAllConnections: threads do not grow with connections.
 func TestExtensionOneRuntimeForAllConnections(t *testing.T) {
+	t.Parallel()
 	a := newApplication(t)
 	if _, threads, err := a.p.Usage(); err != nil || threads != 1 {
 		t.Fatalf("%d threads before loading, %v", threads, err)
@@ -117,6 +119,7 @@ func TestExtensionOneRuntimeForAllConnections(t *testing.T) {
 // TestExtensionForked opens the extension before a fork, in the child, in the child's child, and in the parent again. What was
 // opened before the fork must say so instead of waiting for ever for a runtime that the child has not got.
 func TestExtensionForked(t *testing.T) {
+	t.Parallel()
 	a := newApplication(t)
 	path := filepath.Join(t.TempDir(), "a.db")
 	c := a.open(path)
@@ -157,6 +160,7 @@ func TestExtensionForked(t *testing.T) {
 
 // TestExtensionForkedBeforeLoading forks first; the child starts the runtime of the copy that it inherits nothing of.
 func TestExtensionForkedBeforeLoading(t *testing.T) {
+	t.Parallel()
 	a := newApplication(t)
 	if err := a.p.Fork(); err != nil {
 		t.Fatal(err)
@@ -170,6 +174,7 @@ func TestExtensionForkedBeforeLoading(t *testing.T) {
 }
 
 func TestExtensionThreads(t *testing.T) {
+	t.Parallel()
 	a := newApplication(t)
 	path := filepath.Join(t.TempDir(), "a.db")
 	c := a.open(path)
@@ -199,6 +204,7 @@ func TestExtensionThreads(t *testing.T) {
 
 // TestExtensionOpenAndClose opens and closes until a leak of some hundred bytes for each connection would show.
 func TestExtensionOpenAndClose(t *testing.T) {
+	t.Parallel()
 	a := newApplication(t)
 	path := filepath.Join(t.TempDir(), "a.db")
 	c := a.open(path)
@@ -233,6 +239,7 @@ func TestExtensionOpenAndClose(t *testing.T) {
 
 // TestExtensionLoadedTwice loads on one connection again, then by every later connection of the process by itself.
 func TestExtensionLoadedTwice(t *testing.T) {
+	t.Parallel()
 	a := newApplication(t)
 	c := a.open(":memory:")
 	a.exec(c, "CREATE TABLE t(k INTEGER PRIMARY KEY);; SELECT tributary_track('t');; INSERT INTO t VALUES (1)")
@@ -270,6 +277,7 @@ func TestExtensionLoadedTwice(t *testing.T) {
 
 // TestExtensionTwoLibraries is one process with two SQLite libraries, which each load the extension from the same file.
 func TestExtensionTwoLibraries(t *testing.T) {
+	t.Parallel()
 	a := newApplication(t)
 	b, err := os.ReadFile(built(t, "lib/libsqlite3.so"))
 	if err != nil {
@@ -294,6 +302,7 @@ func TestExtensionTwoLibraries(t *testing.T) {
 
 // TestExtensionCloseWithStatementsLeft closes while the application has a statement: SQLite refuses, and the connection works on.
 func TestExtensionCloseWithStatementsLeft(t *testing.T) {
+	t.Parallel()
 	a := newApplication(t)
 	c := a.open(filepath.Join(t.TempDir(), "a.db"))
 	a.exec(c, someSchema+";; INSERT INTO t VALUES ('a', 1)")
@@ -316,6 +325,7 @@ func TestExtensionCloseWithStatementsLeft(t *testing.T) {
 // TestExtensionSchemaToolsWithStreams is what people do to databases: check, dump, vacuum, and use the other tables without the
 // extension.
 func TestExtensionSchemaToolsWithStreams(t *testing.T) {
+	t.Parallel()
 	a := newApplication(t)
 	path := filepath.Join(t.TempDir(), "a.db")
 	c := a.open(path)
@@ -344,6 +354,7 @@ func TestExtensionSchemaToolsWithStreams(t *testing.T) {
 
 // TestExtensionDump is the sqlite3 program's way of copying a database: its streams come with it.
 func TestExtensionDump(t *testing.T) {
+	t.Parallel()
 	a := newApplication(t)
 	if _, err := exec.LookPath("sqlite3"); err != nil {
 		t.Skip("the sqlite3 program is not installed (Debian package sqlite3)")
@@ -373,6 +384,7 @@ func TestExtensionDump(t *testing.T) {
 
 // TestExtensionInterrupt stops a pull that waits for another writer, however long the busy timeout.
 func TestExtensionInterrupt(t *testing.T) {
+	t.Parallel()
 	a := newApplication(t)
 	path := filepath.Join(t.TempDir(), "a.db")
 	c, writer := a.open(path), a.open(path)
@@ -389,6 +401,7 @@ func TestExtensionInterrupt(t *testing.T) {
 
 // TestExtensionLastInsertRowid is not touched by what the engine writes, nor are the changes counted that are not the application's.
 func TestExtensionLastInsertRowid(t *testing.T) {
+	t.Parallel()
 	a := newApplication(t)
 	c := a.open(filepath.Join(t.TempDir(), "a.db"))
 	a.exec(c, someSchema+";; CREATE TABLE n(id INTEGER PRIMARY KEY);; INSERT INTO n VALUES (77);; INSERT INTO t VALUES ('a', 1)")
@@ -411,6 +424,7 @@ func TestExtensionLastInsertRowid(t *testing.T) {
 // TestExtensionValues carries every kind of value by SQL, in both formats: into the extension's functions and tables,
 // through the rows from which it applies, and out again.
 func TestExtensionValues(t *testing.T) {
+	t.Parallel()
 	for _, format := range []string{"binary", "json"} {
 		a := newApplication(t)
 		dir := t.TempDir()

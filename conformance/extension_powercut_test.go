@@ -69,6 +69,7 @@ func (r *recording) send(where string) (packages [][]byte) {
 // TestExtensionPowerCut lets an application that commits without syncing send and apply packages, cuts the power after
 // every operation of its file system, and looks whether a version is gone of which a peer had been told.
 func TestExtensionPowerCut(t *testing.T) {
+	t.Parallel()
 	library, program := built(t, "tributary.so"), built(t, "driver")
 	dir := t.TempDir()
 	peer := newReplica(t, dir, "peer")

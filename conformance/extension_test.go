@@ -250,6 +250,7 @@ func (r *extensionReplica) Apply(_ context.Context, body []byte, o engine.ApplyO
 // TestExtensionScenarios runs the scenarios with SQL only, each site in a process of its own; every package is
 // compared, byte for byte, with what vtab/ncruces makes of the same file.
 func TestExtensionScenarios(t *testing.T) {
+	t.Parallel()
 	library, program := built(t, "tributary-testclock.so"), built(t, "driver")
 	for name, mixed := range map[string]bool{"alone": false, "with ncruces": true} {
 		t.Run(name, func(t *testing.T) {
