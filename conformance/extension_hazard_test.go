@@ -231,7 +231,7 @@ func TestExtensionOpenAndClose(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Logf("%d connections: %d kB before, %d kB after", count, before>>10, after>>10)
-	if grown := after - before; grown > int64(count)*400+4<<20 {
+	if grown := after - before; grown > int64(count)*100+1<<20 {
 		t.Errorf("%d connections have left %d kB, %d bytes each", count, grown>>10, grown/int64(count))
 	}
 	a.close(c)
