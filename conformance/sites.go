@@ -101,8 +101,14 @@ func (r *runner) stepClone(s step) error {
 		return err
 	}
 	x.offset = sites[0].offset
-	_, err = x.engine.Remint(r.ctx)
-	return err
+	if _, err = x.engine.Remint(r.ctx); err != nil {
+		return err
+	}
+	has, err := x.engine.Vector(r.ctx)
+	if err != nil {
+		return err
+	}
+	return sites[0].engine.Expect(r.ctx, x.engine.Site(), has)
 }
 
 // stepCopy copies the file alone, as cp does.

@@ -151,6 +151,22 @@ func (e *Engine) compactLog() (int, error) {
 	return int(n.Int()), e.run("DELETE"+where, low, crdt.Int(e.self))
 }
 
+// Expect counts a replica among the members before anything has come from it: one that was just made from this one, and
+// has what the vector says. Otherwise a delete that it has not seen could be forgotten, and the row would come back with it.
+func (e *Engine) Expect(ctx context.Context, s crdt.Site, has crdt.VersionVector) error {
+	return wrap("expect "+s.String(), e.change(ctx, func() error {
+		ord, err := e.ordinal(s)
+		if err != nil {
+			return err
+		}
+		ack, err := has.MarshalJSON()
+		if err != nil {
+			return err
+		}
+		return e.run("INSERT INTO tributary_peer(site, cursor, ack, retired, error) VALUES (?1, 0, ?2, 0, '') ON CONFLICT (site) DO NOTHING", crdt.Int(ord), crdt.Text(ack))
+	}))
+}
+
 // ForgetPeer retires a member: compaction no longer waits for it. Should it come back after something was forgotten,
 // it must be made anew with clone, or deleted rows that it still holds could return.
 func (e *Engine) ForgetPeer(ctx context.Context, s crdt.Site) error {

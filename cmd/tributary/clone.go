@@ -14,6 +14,7 @@ import (
 	"github.com/ncruces/go-sqlite3"
 	"github.com/spf13/cobra"
 
+	"github.com/tributary-db/tributary/crdt"
 	"github.com/tributary-db/tributary/engine"
 )
 
@@ -72,6 +73,10 @@ func (a *app) clone(ctx context.Context, src, dst string, force bool) (cloned, e
 		return cloned{}, inFile(dst, errors.Unwrap(err))
 	}
 	site, err := d.engine.Remint(ctx)
+	if err != nil {
+		return cloned{}, inFile(dst, errors.Join(err, d.Close()))
+	}
+	has, err := d.engine.Vector(ctx)
 	if err := errors.Join(err, d.Close()); err != nil {
 		return cloned{}, inFile(dst, err)
 	}
@@ -86,7 +91,23 @@ func (a *app) clone(ctx context.Context, src, dst string, force bool) (cloned, e
 	if err := moveDatabase(temp, dst, original.Mode()); err != nil {
 		return cloned{}, inFile(dst, err)
 	}
+	if err := a.expect(ctx, src, site, has); err != nil {
+		return cloned{}, fmt.Errorf("%s is made, but its source does not know of it, and may forget deletes that it has not seen: %w", dst, err)
+	}
 	return cloned{src, dst, site.String(), info.Size()}, nil
+}
+
+// expect tells the source of the new member. One that cannot be written forgets nothing anyway.
+func (a *app) expect(ctx context.Context, src string, site crdt.Site, has crdt.VersionVector) error {
+	d, err := a.open(ctx, src, toRead)
+	if err != nil {
+		return err
+	}
+	err = d.engine.Expect(ctx, site, has)
+	if errors.Is(err, engine.ErrReadOnly) {
+		err = nil
+	}
+	return d.fail(errors.Join(err, d.Close()))
 }
 
 // cloneTarget makes sure that dst may be written.
