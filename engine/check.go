@@ -152,8 +152,12 @@ func (c *checker) table(t *table) error {
 	var last int64
 	feed := strings.ReplaceAll(t.sql.onKey, "= c.k", "= f.k")
 	n := len(t.schema.Key)
+	var gone []string // the same for a row that may be gone
+	for i := range n {
+		gone = append(gone, fmt.Sprintf("c.k%d = f.k%d", i, i))
+	}
 	err = e.each(fmt.Sprintf("SELECT %s, c.%s, t.%s IS NOT NULL, EXISTS (SELECT 1 FROM tributary_feed f WHERE f.tbl = ?1 AND %s) FROM %s c LEFT JOIN %s t ON %s ORDER BY c.pos",
-		keyColumns(n, "c."), strings.ReplaceAll(clockColumns, ", ", ", c."), ident(t.schema.Key[0].Name), strings.ReplaceAll(feed, "t."+ident(t.schema.Key[0].Name), "c.k0"), t.sql.clock, ident(t.name), t.sql.onKey),
+		keyColumns(n, "c."), strings.ReplaceAll(clockColumns, ", ", ", c."), ident(t.schema.Key[0].Name), strings.Join(gone, " AND "), t.sql.clock, ident(t.name), t.sql.onKey),
 		n+clockWidth+2, func(r []crdt.Value) error {
 			var k clock
 			if err := e.decodeClock(r[n:], &k); err != nil {

@@ -20,8 +20,8 @@ const (
 // PullOptions says what a pull hands out.
 type PullOptions struct {
 	Since int64 // cursor; 0: from the beginning
-	// Continues says that Since lies inside a set that began at Began, and that the parts up to Since have been
-	// delivered: the rest comes, as it is now. Without it a pull goes back to where the set began.
+	// Continues says that Since lies inside a set that began at Began (Pulled.Began), and that the parts up to Since have
+	// been delivered: the rest comes, as it is now. Without it a pull from inside a set sends whole rows, to be safe.
 	Continues bool
 	Began     int64
 	Exclude   []crdt.Site // changes of these sites are left out: the receiver must have them, or waits for them
@@ -217,13 +217,15 @@ func (p *pull) interval() (err error) {
 		// What a row has gained since the set began goes out with it, and the last part covers all of the set.
 		p.since = max(p.o.Began, 0)
 	} else {
-		// Inside a set a row may be newer than the cursor while its insert is older, and neither was delivered.
-		v, err := p.e.one("SELECT max(pos) FROM tributary_changeset WHERE pos <= ?1", crdt.Int(p.cursor))
+		// Inside a set a row may be newer than the cursor while its insert is older, and neither was delivered. Where the
+		// set began is not known here: so rows go out whole, and all versions are covered.
+		v, err := p.e.one("SELECT EXISTS (SELECT 1 FROM tributary_changeset WHERE pos = ?1)", crdt.Int(p.cursor))
 		if err != nil {
 			return err
 		}
-		p.cursor = v.Int()
-		p.since = p.cursor
+		if v.Int() == 0 {
+			p.since = 0
+		}
 	}
 	if p.needs, err = p.e.vectorAt(p.since); err != nil {
 		return err
