@@ -10,7 +10,7 @@ SEEDS       ?= 1000
 FIRST       ?= 1
 TIME        ?= 10m
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
-PLATFORMS   := linux/arm64 darwin/arm64 darwin/amd64 windows/amd64
+PLATFORMS   := linux/arm64 darwin/arm64 windows/amd64
 export CGO_ENABLED ?= 0
 
 .PHONY: $(shell grep -oE '^[a-z-]+:' Makefile | tr -d :) # every target; none is a file
@@ -90,7 +90,7 @@ generate-clean: ## go generate and go mod tidy leave nothing to commit
 	  [ "$$before" = "$$after" ] || { echo "go generate changed files:"; git diff --stat; exit 1; }
 	go mod tidy -diff
 
-check: build lint test test-ext cross generate-clean guard bench fuzz race ## everything, under 15 minutes on two cores
+check: build lint test test-ext generate-clean guard bench fuzz race cross ## everything, under 15 minutes on two cores
 
 demo: ## three replicas in conflict, made equal
 	go run ./cmd/tributary demo
