@@ -36,9 +36,12 @@ test-ext: ext ## tests of the extension in programs of its own (needs gcc, the s
 test: ## run all tests, without cgo
 	CGO_ENABLED=0 go test -timeout 30m ./...
 
-# SQLite's own code, translated to Go, runs in one goroutine and is ten times slower when instrumented; crdt starts none.
+# SQLite's own code, translated to Go, runs in one goroutine and is ten times slower when instrumented. crdt starts none,
+# and of conformance only the tests in which several write at once have anything to race with.
+RACE = CGO_ENABLED=1 go test -race -short -timeout 20m -gcflags='github.com/ncruces/go-sqlite3-wasm/...=-race=false'
 race: ## short tests under the race detector (needs gcc)
-	CGO_ENABLED=1 go test -race -short -timeout 20m -gcflags='github.com/ncruces/go-sqlite3-wasm/...=-race=false' $$(go list ./... | grep -v /crdt)
+	$(RACE) $$(go list ./... | grep -vE '/(crdt|conformance)$$')
+	$(RACE) -run '^(TestWriters|TestScenariosShell)$$' ./conformance
 
 lint: ## gofmt, go vet, staticcheck
 	@out=$$(gofmt -l .); [ -z "$$out" ] || { echo "gofmt would change:"; echo "$$out"; exit 1; }
