@@ -85,12 +85,7 @@ func (e *Engine) Apply(ctx context.Context, body []byte, o ApplyOptions) (ApplyR
 	}
 	err = e.foreignKeysOff(o.InUpdate, func() error { return e.durable(o.InUpdate, receive) })
 	if err := e.done(err); err != nil {
-		if e.stolen && !e.conn.InTransaction() {
-			e.stolen = false
-			if _, rerr := e.Remint(ctx); rerr != nil {
-				err = errors.Join(err, rerr)
-			}
-		}
+		err = e.leaveStolen(ctx, err)
 		if e.conn.InTransaction() {
 			return r, &PartialError{wrap("apply", err)}
 		}
@@ -151,10 +146,8 @@ func (e *Engine) duplicate(p *crdt.Package) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	for _, c := range p.Covers {
-		if !have.HasRange(crdt.Range{Site: c.Site, From: c.From, To: c.To}) {
-			return false, nil
-		}
+	if !hasAll(have, p.Covers) {
+		return false, nil
 	}
 	if p.LocalOnly {
 		return true, nil
@@ -162,6 +155,28 @@ func (e *Engine) duplicate(p *crdt.Package) (bool, error) {
 	// Parts of other cuts of the same feed wait until something is heard of the sender up to there.
 	left, err := e.one("SELECT EXISTS (SELECT 1 FROM tributary_waiting WHERE sender = ?1 AND until <= ?2)", crdt.Blob(p.Sender[:]), crdt.Int(p.Until))
 	return left.Int() == 0, err
+}
+
+// hasAll says whether a set of versions has all that a package covers.
+func hasAll(have crdt.VersionSet, covers []crdt.Cover) bool {
+	for _, c := range covers {
+		if !have.HasRange(crdt.Range{Site: c.Site, From: c.From, To: c.To}) {
+			return false
+		}
+	}
+	return true
+}
+
+// leaveStolen takes a new identity if the failure err was that another file goes on under this one.
+func (e *Engine) leaveStolen(ctx context.Context, err error) error {
+	if !e.stolen || e.conn.InTransaction() {
+		return err
+	}
+	e.stolen = false
+	if _, rerr := e.Remint(ctx); rerr != nil {
+		err = errors.Join(err, rerr)
+	}
+	return err
 }
 
 // applied is everything applied here, also beyond gaps.

@@ -74,13 +74,7 @@ func (e *Engine) ApplyBatch(ctx context.Context, parcels []Parcel, note func([]A
 	if err == nil {
 		return out, nil
 	}
-	if e.stolen && !e.conn.InTransaction() {
-		e.stolen = false
-		if _, rerr := e.Remint(ctx); rerr != nil {
-			err = errors.Join(err, rerr)
-		}
-	}
-	return nil, err
+	return nil, e.leaveStolen(ctx, err)
 }
 
 // DropSuperseded removes waiting parts of sets whose contents have come another way: a part that was lost on a log, and
@@ -110,11 +104,7 @@ func (e *Engine) DropSuperseded(ctx context.Context) (n int, err error) {
 			if err != nil {
 				continue
 			}
-			all := len(p.Covers) > 0
-			for _, c := range p.Covers {
-				all = all && have.HasRange(crdt.Range{Site: c.Site, From: c.From, To: c.To})
-			}
-			if all {
+			if len(p.Covers) > 0 && hasAll(have, p.Covers) {
 				upto[s] = r[1].Int()
 			}
 		}
