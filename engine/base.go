@@ -8,19 +8,12 @@ import (
 	"github.com/tributary-db/tributary/crdt"
 )
 
-// Base rows are the rows that were there when their table was tracked. They have no clock rows; in the feed they stand
-// as chunks of the key range, so that a cursor can point between two chunks whatever happens to the rows meanwhile: a
-// base row that changes gets a clock row, and with it a later position of its own.
-
-const baseChunkBytes = 48 << 10
-
-var baseChunkRows int64 = 2048 // tests lower it
-
-// foldBases cuts the rows of newly tracked tables into chunks under one version of their own.
+// foldBases makes chunks of the rows that were there when their tables were tracked, under one version of their own. Their
+// time is 0: any write is later than that.
 func (e *Engine) foldBases() error {
 	var fresh []*table
 	for _, t := range e.tables {
-		if t.schema != nil && t.base.Version > 0 && t.basePos == 0 {
+		if t.schema != nil && t.fresh {
 			fresh = append(fresh, t)
 		}
 	}
@@ -33,34 +26,77 @@ func (e *Engine) foldBases() error {
 		return err
 	}
 	version := crdt.Version(v.Int() + 1)
-	pos, err := e.pos()
+	before, err := e.pos()
 	if err != nil {
 		return err
 	}
+	pos := before
 	for _, t := range fresh {
-		if pos, err = e.chunk(t, pos); err != nil {
+		if pos, _, err = e.cut(t, crdt.Stamp{Site: e.site, Version: version}, pos, "true"); err != nil {
 			return fmt.Errorf("table %s: %w", t.name, err)
 		}
-		t.base.Version, t.basePos = version, pos
-		if err := e.run("UPDATE tributary_table SET base_version = ?2, base_pos = ?3 WHERE id = ?1", crdt.Int(t.id), crdt.Int(int64(version)), crdt.Int(pos)); err != nil {
+		t.fresh = false
+		if err := e.run("UPDATE tributary_table SET fresh = 0 WHERE id = ?1", crdt.Int(t.id)); err != nil {
 			return err
 		}
+	}
+	if pos == before { // all of them have gone: every changeset ends at a position of its own
+		pos++
 	}
 	if err := e.changeset(e.self, version, pos, 0); err != nil {
 		return err
 	}
-	// Other connections have read these tables: nothing else tells them, since the schema has not changed.
-	if err := e.setMeta("bases", crdt.Int(pos)); err != nil {
+	if err := e.chunksChanged(); err != nil {
 		return err
 	}
-	e.bases = pos
 	return e.setMeta("pos", crdt.Int(pos))
 }
 
-// chunk gives positions after pos to the key ranges of a table's rows and returns the last. The last range is open.
-func (e *Engine) chunk(t *table, pos int64) (int64, error) {
+// cut makes chunks of the rows that meet a condition, at positions after pos. It returns the last one and the number of rows.
+func (e *Engine) cut(t *table, s crdt.Stamp, pos int64, where string, args ...crdt.Value) (last, done int64, err error) {
 	n := len(t.schema.Key)
+	var bytes, rows int64
+	l := &keyList{}
+	flush := func() error {
+		if rows == 0 {
+			return nil
+		}
+		pos++
+		err := e.addChunk(t, pos, s, l)
+		bytes, rows, l = 0, 0, &keyList{}
+		return err
+	}
+	sql := fmt.Sprintf("SELECT %s, %s FROM %s WHERE %s ORDER BY %s", t.sizeSQL(), t.sql.keys, ident(t.name), where, t.sql.keys)
+	err = e.each(sql, n+1, func(r []crdt.Value) error {
+		for _, v := range r[1:] {
+			if v.IsNull() { // names no row: see README, limits
+				return nil
+			}
+		}
+		key := r[1:]
+		if !oneInt(key) {
+			key = cloneKey(key)
+		}
+		l.add(key)
+		bytes, rows, done = bytes+r[0].Int(), rows+1, done+1
+		e.prog.report("reading "+t.name, done, 0)
+		if bytes < chunkBytes && rows < chunkRows {
+			return nil
+		}
+		return flush()
+	}, args...)
+	if err == nil {
+		err = flush()
+	}
+	return pos, done, err
+}
+
+// sizeSQL is about how many bytes a row takes in a package.
+func (t *table) sizeSQL() string {
 	size := []string{"16"}
+	for _, k := range t.keyNames("") {
+		size = append(size, "length("+k+")")
+	}
 	for _, c := range t.columns {
 		if c != "" {
 			size = append(size, fmt.Sprintf("ifnull(length(%s), 0)", ident(c)))
@@ -74,30 +110,7 @@ func (e *Engine) chunk(t *table, pos int64) (int64, error) {
 		}
 		size = next
 	}
-	put := "INSERT INTO tributary_base(pos, tbl, upto) VALUES (?1, ?2, ?3)"
-	var bytes, rows, done int64
-	var key []byte
-	err := e.each(fmt.Sprintf("SELECT %s, %s FROM %s ORDER BY %s", size[0], t.sql.keys, ident(t.name), t.sql.keys), n+1, func(r []crdt.Value) error {
-		bytes, rows, done = bytes+r[0].Int(), rows+1, done+1
-		if bytes < baseChunkBytes && rows < baseChunkRows {
-			return nil
-		}
-		key = key[:0]
-		for _, v := range r[1:] {
-			if v.IsNull() {
-				return nil
-			}
-			key = crdt.AppendValue(key, v)
-		}
-		bytes, rows, pos = 0, 0, pos+1
-		e.prog.report("reading "+t.name, done, 0)
-		return e.run(put, crdt.Int(pos), crdt.Int(t.id), crdt.Blob(key))
-	})
-	if err != nil {
-		return 0, err
-	}
-	pos++
-	return pos, e.run(put, crdt.Int(pos), crdt.Int(t.id), crdt.Null())
+	return size[0]
 }
 
 // parentsFirst orders tables so that rows come after the rows that they refer to, as far as references have no cycle.
@@ -117,34 +130,66 @@ func parentsFirst(list []*table) {
 	})
 }
 
-// baseSQL reads the rows of one chunk that still have no clock: the key, then the live columns.
-// Row values compare under the key columns' own collations, as the order of the chunks did.
-func (t *table) baseSQL(lower, upper bool) string {
-	n := len(t.schema.Key)
-	var names, args []string
-	for _, k := range t.schema.Key {
-		names = append(names, "t."+ident(k.Name))
-	}
+// baseSQL reads the rows of a chunk that still have no clock: the key, then the columns of the ordinals given. The
+// parameters are the bounds of the chunk.
+func (t *table) baseSQL(ords []int) string {
+	names := t.keyNames("t.")
 	cols := append([]string(nil), names...)
-	for _, c := range t.columns {
-		if c != "" {
-			cols = append(cols, "t."+ident(c))
+	for _, c := range ords {
+		cols = append(cols, "t."+ident(t.columns[c]))
+	}
+	return fmt.Sprintf("SELECT %s FROM %s t LEFT JOIN %s c ON %s WHERE c.pos IS NULL AND %s ORDER BY %s",
+		strings.Join(cols, ", "), ident(t.name), t.sql.clock, t.sql.onKey, t.within("t.", 1), strings.Join(names, ", "))
+}
+
+// unclockedRows calls f with the keys of the rows that have no clock row, and whether a chunk lists them. Others have been
+// written by a table without triggers, or stand in the feed that is still to be folded.
+func (e *Engine) unclockedRows(t *table, f func(key []crdt.Value, base bool) error) error {
+	n := len(t.schema.Key)
+	names := t.keyNames("t.")
+	return e.each(fmt.Sprintf("SELECT %s FROM %s t LEFT JOIN %s c ON %s WHERE c.pos IS NULL ORDER BY %s", strings.Join(names, ", "), ident(t.name), t.sql.clock, t.sql.onKey, strings.Join(names, ", ")), n, func(key []crdt.Value) error {
+		for _, v := range key {
+			if v.IsNull() {
+				return nil
+			}
 		}
-	}
-	for i := range 2 * n {
-		args = append(args, fmt.Sprintf("?%d", i+1))
-	}
-	where := []string{"c.pos IS NULL"}
+		c, err := e.baseOf(t, key)
+		if err != nil {
+			return err
+		}
+		return f(key, c != nil)
+	})
+}
+
+// missingRows calls f with the keys that a chunk lists and that have neither a row nor a clock row.
+func (e *Engine) missingRows(t *table, f func(key []crdt.Value) error) error {
+	n := len(t.schema.Key)
+	var names, user, clock []string
 	for i, k := range t.schema.Key {
-		if !t.schema.RowidKey && !k.NotNull { // a key with NULL names no row
-			where = append(where, names[i]+" IS NOT NULL")
+		names = append(names, fmt.Sprintf("r.c%d", i))
+		user = append(user, fmt.Sprintf("t.%s = r.c%d", ident(k.Name), i))
+		clock = append(clock, fmt.Sprintf("c.k%d = r.c%d", i, i))
+	}
+	sql := fmt.Sprintf("SELECT %s FROM tributary_rows r WHERE NOT EXISTS (SELECT 1 FROM %s t WHERE %s) AND NOT EXISTS (SELECT 1 FROM %s c WHERE %s)",
+		strings.Join(names, ", "), ident(t.name), strings.Join(user, " AND "), t.sql.clock, strings.Join(clock, " AND "))
+	for _, c := range t.chunks {
+		l, err := e.keysOf(t, c)
+		if err != nil {
+			return err
+		}
+		var keys [][]crdt.Value
+		l.each(func(k []crdt.Value) { keys = append(keys, k) })
+		e.conn.SetRows(&Rows{Data: keys})
+		gone, err := e.list(sql, n)
+		e.conn.SetRows(nil)
+		if err != nil {
+			return err
+		}
+		for _, key := range gone {
+			if err := f(key); err != nil {
+				return err
+			}
 		}
 	}
-	if lower {
-		where = append(where, fmt.Sprintf("(%s) > (%s)", strings.Join(names, ", "), strings.Join(args[:n], ", ")))
-	}
-	if upper {
-		where = append(where, fmt.Sprintf("(%s) <= (%s)", strings.Join(names, ", "), strings.Join(args[n:], ", ")))
-	}
-	return fmt.Sprintf("SELECT %s FROM %s t LEFT JOIN %s c ON %s WHERE %s ORDER BY %s", strings.Join(cols, ", "), ident(t.name), t.sql.clock, t.sql.onKey, strings.Join(where, " AND "), strings.Join(names, ", "))
+	return nil
 }

@@ -1,10 +1,12 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 	"strings"
 
 	"github.com/tributary-db/tributary/crdt"
@@ -43,8 +45,11 @@ func (e *Engine) Changes(ctx context.Context, since int64) iter.Seq2[ChangeInfo,
 			if t.schema == nil {
 				continue
 			}
-			if t.basePos > since {
-				bases = append(bases, ChangeInfo{Cursor: t.basePos, Table: t.name, Kind: "base", Site: t.base.Site, Version: t.base.Version})
+			imports := p.openBase(t, nil)
+			bases = append(bases, imports.takeOld()...)
+			if err := p.add(imports); err != nil {
+				yield(ChangeInfo{}, wrap("changes", err))
+				return
 			}
 			s, err := p.openFeed(t)
 			if err == nil {
@@ -55,15 +60,12 @@ func (e *Engine) Changes(ctx context.Context, since int64) iter.Seq2[ChangeInfo,
 				return
 			}
 		}
+		slices.SortStableFunc(bases, func(a, b ChangeInfo) int { return cmp.Compare(a.Cursor, b.Cursor) })
 		for {
 			s := p.first()
-			for i := 0; i < len(bases); i++ {
-				if s == nil || bases[i].Cursor <= s.pos {
-					if !yield(bases[i], nil) {
-						return
-					}
-					bases = append(bases[:i], bases[i+1:]...)
-					i--
+			for ; len(bases) > 0 && (s == nil || bases[0].Cursor <= s.pos); bases = bases[1:] {
+				if !yield(bases[0], nil) {
+					return
 				}
 			}
 			if s == nil {
@@ -81,6 +83,23 @@ func (e *Engine) Changes(ctx context.Context, since int64) iter.Seq2[ChangeInfo,
 	}
 }
 
+// takeOld takes the chunks of rows that were there when the table was tracked, which stand as one entry for each site that
+// tracked it.
+func (s *source) takeOld() (out []ChangeInfo) {
+	s.chunks = slices.DeleteFunc(s.chunks, func(c *chunk) bool {
+		if c.stamp.Time != 0 {
+			return false
+		}
+		at := slices.IndexFunc(out, func(i ChangeInfo) bool { return i.Site == c.stamp.Site && i.Version == c.stamp.Version })
+		if at < 0 {
+			at, out = len(out), append(out, ChangeInfo{Table: s.t.name, Kind: "base", Site: c.stamp.Site, Version: c.stamp.Version})
+		}
+		out[at].Cursor = c.pos // they come in the order of positions
+		return true
+	})
+	return out
+}
+
 // openFeed reads the clocks of a table alone, in order of position.
 func (p *pull) openFeed(t *table) (*source, error) {
 	n := len(t.schema.Key)
@@ -95,6 +114,9 @@ func (p *pull) openFeed(t *table) (*source, error) {
 }
 
 func (e *Engine) changeInfo(s *source) (ChangeInfo, error) {
+	if s.base {
+		return ChangeInfo{Cursor: s.pos, Table: s.t.name, Key: cloneKey(s.row), Kind: "insert", Site: s.stamp.Site, Version: s.stamp.Version, Time: s.stamp.Time}, nil
+	}
 	var c clock
 	if err := e.decodeClock(s.row, &c); err != nil {
 		return ChangeInfo{}, err

@@ -150,7 +150,6 @@ func (c *checker) table(t *table) error {
 		return err
 	}
 	var last int64
-	feed := strings.ReplaceAll(t.sql.onKey, "= c.k", "= f.k")
 	n := len(t.schema.Key)
 	var gone []string // the same for a row that may be gone
 	for i := range n {
@@ -168,8 +167,8 @@ func (c *checker) table(t *table) error {
 			if shown != k.inTable() && !unfolded {
 				c.add("row", remedyClone, "%s %s: its clock says shown=%v, the table says %v", t.name, keyText(r[:n]), k.inTable(), shown)
 			}
-			atBase := k.pos <= t.basePos && k.birth.Dot() == t.base.Dot() // set aside before it ever had a position of its own
-			if k.pos == last && !atBase || k.pos > newest {
+			// A base row that was set aside has no position of its own yet.
+			if k.pos == last && t.chunkAt(k.pos) == nil || k.pos > newest {
 				c.add("position", remedyClone, "%s %s stands at feed position %d, which is taken or beyond the newest, %d", t.name, keyText(r[:n]), k.pos, newest)
 			}
 			last = k.pos
@@ -181,18 +180,41 @@ func (c *checker) table(t *table) error {
 	if err != nil {
 		return err
 	}
-	if t.base.Version > 0 && t.upto == nil {
+	return c.baseRows(t)
+}
+
+// baseRows checks that the rows without a clock are those that the chunks list.
+func (c *checker) baseRows(t *table) error {
+	if t.fresh {
 		return nil
 	}
-	var null []string
-	args := []crdt.Value{crdt.Int(t.id)}
-	for _, k := range t.schema.Key {
-		null = append(null, "t."+ident(k.Name)+" IS NOT NULL")
+	wrong := map[string]int{}
+	n := len(t.schema.Key)
+	var params []string
+	for i := range n {
+		params = append(params, fmt.Sprintf("?%d", i+2))
 	}
-	if t.upto != nil { // base rows end there
-		null = append(null, t.beyond(2))
-		args = append(args, t.upto...)
+	entry := fmt.Sprintf("SELECT EXISTS (SELECT 1 FROM tributary_feed WHERE tbl = ?1 AND (%s) = (%s))", keyColumns(n, ""), strings.Join(params, ", "))
+	count := func(what string, key []crdt.Value) error {
+		unfolded, err := c.e.one(entry, append([]crdt.Value{crdt.Int(t.id)}, key...)...)
+		if unfolded.Int() == 0 {
+			wrong[what]++
+		}
+		return err
 	}
-	return c.expect("row", remedyFold, "rows of "+t.name+" have no clock", fmt.Sprintf("SELECT count(*) FROM %s t LEFT JOIN %s c ON %s WHERE c.pos IS NULL AND %s AND NOT EXISTS (SELECT 1 FROM tributary_feed f WHERE f.tbl = ?1 AND %s)",
-		ident(t.name), t.sql.clock, t.sql.onKey, strings.Join(null, " AND "), feed), args...)
+	err := c.e.unclockedRows(t, func(key []crdt.Value, base bool) error {
+		if base {
+			return nil
+		}
+		return count("have no clock", key)
+	})
+	if err == nil {
+		err = c.e.missingRows(t, func(key []crdt.Value) error { return count("are gone, but were not deleted", key) })
+	}
+	for _, what := range []string{"have no clock", "are gone, but were not deleted"} {
+		if n := wrong[what]; n > 0 {
+			c.add("row", remedyFold, "%d rows of %s %s", n, t.name, what)
+		}
+	}
+	return err
 }

@@ -145,6 +145,16 @@ func (r *reader) uint() uint64 {
 	return n
 }
 
+func (r *reader) int() int64 {
+	n, size := binary.Varint(r.b)
+	if size <= 0 {
+		r.bad, r.b = true, nil
+		return 0
+	}
+	r.b = r.b[size:]
+	return n
+}
+
 // count is a number of things that take at least a byte each.
 func (r *reader) count() int {
 	n := r.uint()

@@ -130,6 +130,9 @@ func (e *Engine) compactTable(t *table, stable crdt.VersionVector) (n int, err e
 		}
 		cols += fmt.Sprintf("c%d", i)
 	}
+	if err := e.unlist(t, keys); err != nil {
+		return 0, err
+	}
 	return len(keys), e.runRows(keys, fmt.Sprintf("DELETE FROM %s WHERE (%s) IN (SELECT %s FROM tributary_rows)", t.sql.clock, keyColumns(k, ""), cols))
 }
 

@@ -264,6 +264,7 @@ func TestRefused(t *testing.T) {
 
 // TestDropSuperseded: what is left of a set that lost a part goes once its contents have come another way.
 func TestDropSuperseded(t *testing.T) {
+	defer engine.SetChunkRows(10)()
 	r := newReplicas(t, 2, "CREATE TABLE t(id INTEGER PRIMARY KEY, a)")
 	a, b := r[0], r[1]
 	a.exec("INSERT INTO t SELECT value, 'x' FROM generate_series(1, 300)")

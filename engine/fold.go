@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/tributary-db/tributary/crdt"
@@ -66,10 +67,11 @@ func (e *Engine) foldFeed(added map[int64]crdt.ColumnSet) (FoldResult, error) {
 	if err != nil {
 		return r, err
 	}
-	ids, err := e.list("SELECT DISTINCT tbl FROM tributary_feed ORDER BY tbl", 1)
+	ids, err := e.list("SELECT DISTINCT tbl FROM tributary_feed", 1)
 	if err != nil {
 		return r, err
 	}
+	slices.SortFunc(ids, func(a, b []crdt.Value) int { return a[0].Compare(b[0]) }) // SQLite would sort all entries
 	for _, id := range ids {
 		t := e.byID[id[0].Int()]
 		if t == nil || t.schema == nil {
@@ -87,7 +89,7 @@ func (e *Engine) foldFeed(added map[int64]crdt.ColumnSet) (FoldResult, error) {
 		return r, err
 	}
 	if f.rows == 0 && own > 0 && !e.heartbeat {
-		return r, nil
+		return r, e.settle(f.touched)
 	}
 	if f.rows == 0 {
 		f.pos++ // every changeset ends at a position of its own
@@ -162,14 +164,9 @@ const maskAbsorb = -3
 func (f *folder) table(t *table, added crdt.ColumnSet) error {
 	n := len(t.schema.Key)
 	width := 3 + 3*n + clockWidth
-	var order, on []string
-	for i, k := range t.schema.Key {
-		o := fmt.Sprintf("f.k%d", i)
+	var on []string
+	for i := range n {
 		on = append(on, fmt.Sprintf("c.k%d = f.k%d", i, i))
-		if k.Collation != "" {
-			o += " COLLATE " + k.Collation
-		}
-		order = append(order, o)
 	}
 	user := strings.ReplaceAll(t.sql.onKey, "= c.k", "= f.k")
 	var shown []string
@@ -183,7 +180,7 @@ func (f *folder) table(t *table, added crdt.ColumnSet) error {
 		wrote += fmt.Sprintf(", t.%s IS NOT %s", ident(t.columns[c]), t.defaultOf(c))
 	}
 	sql := fmt.Sprintf("SELECT f.pos, f.mask, f.at, %s, %s, %s, c.pos, c.t, c.site, c.version, c.presence, c.cells%s FROM tributary_feed f LEFT JOIN %s c ON %s LEFT JOIN %s t ON %s WHERE f.tbl = ?1 ORDER BY %s, f.pos",
-		keyColumns(n, "f."), strings.Join(shown, ", "), keyColumns(n, "c."), wrote, t.sql.clock, strings.Join(on, " AND "), ident(t.name), user, strings.Join(order, ", "))
+		keyColumns(n, "f."), strings.Join(shown, ", "), keyColumns(n, "c."), wrote, t.sql.clock, strings.Join(on, " AND "), ident(t.name), user, t.feedOrder("f.", ""))
 	// The sorter takes in all rows before the first comes out, so clocks may be written while the rest is read.
 	var cur captured
 	var curID []byte
@@ -233,6 +230,19 @@ func (f *folder) table(t *table, added crdt.ColumnSet) error {
 	return f.write(t)
 }
 
+// feedOrder orders the key columns of the feed as the table's own index does; the feed's have no collation of their own.
+func (t *table) feedOrder(prefix, direction string) string {
+	var order []string
+	for i, k := range t.schema.Key {
+		o := fmt.Sprintf("%sk%d", prefix, i)
+		if k.Collation != "" {
+			o += " COLLATE " + k.Collation
+		}
+		order = append(order, o+direction)
+	}
+	return strings.Join(order, ", ")
+}
+
 // defaultOf is the SQL text of a column's default value. A column that was added has a constant one.
 // https://sqlite.org/lang_altertable.html#alter_table_add_column
 func (t *table) defaultOf(ord int) string {
@@ -265,13 +275,18 @@ func (c *captured) entry(mask crdt.Value, late crdt.ColumnSet) error {
 
 // row folds what was captured of one row: a function of its clock, its entries and whether it is there now.
 func (f *folder) row(t *table, c *captured) error {
-	base := !c.known && t.inBase(c.key)
-	before := c.known && c.clock.inTable() || base && (c.first != maskInsert || !c.present)
+	var base *chunk
+	if !c.known {
+		var err error
+		if base, err = f.e.baseOf(t, c.key); err != nil {
+			return err
+		}
+	}
+	before := c.known && c.clock.inTable() || base != nil && (c.first != maskInsert || !c.present)
 	w := crdt.Write{Stamp: f.stamp(c.at), Pos: f.pos + 1}
 	k := c.clock
-	if base {
-		// A row without a clock has the table's base clock.
-		k.birth = crdt.Write{Stamp: t.base, Pos: t.basePos}
+	if base != nil {
+		k.birth = base.clock().birth
 	}
 	switch {
 	case before && c.present && (c.reinserted || c.respelled):
@@ -296,13 +311,17 @@ func (f *folder) row(t *table, c *captured) error {
 		k.birth, k.newer, k.dead = w, nil, true
 		f.touched.delete(t, c.key)
 	case c.present && (c.inserted || c.updated):
-		if base {
-			k.deleted = withDeleted(k.deleted, t.base.Dot())
+		if base != nil {
+			k.deleted = withDeleted(k.deleted, base.stamp.Dot())
 		}
 		k.siblings = k.siblings || k.hidden
 		k.birth, k.newer, k.dead, k.hidden = w, nil, false, false
 	default:
-		return nil // inserted and deleted between two folds: it leaves no trace
+		// Inserted and deleted between two folds, or deleted between track and the first: it leaves no trace, but perhaps orphans.
+		if !c.present {
+			f.touched.delete(t, c.key)
+		}
+		return nil
 	}
 	k.pos = w.Pos
 	f.pos = w.Pos

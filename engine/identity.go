@@ -196,10 +196,6 @@ func (e *Engine) remint() (crdt.Site, error) {
 	if err != nil {
 		return site, err
 	}
-	// Bases that no version names yet belong to the new site.
-	if err := e.run("UPDATE tributary_table SET base_site = ?1 WHERE base_pos = 0", crdt.Int(ord)); err != nil {
-		return site, err
-	}
 	if err := e.setMeta("self", crdt.Int(ord)); err != nil {
 		return site, err
 	}
@@ -208,10 +204,5 @@ func (e *Engine) remint() (crdt.Site, error) {
 		return site, err
 	}
 	e.self, e.site = ord, site
-	for _, t := range e.tables {
-		if t.basePos == 0 {
-			t.base.Site = site
-		}
-	}
 	return site, e.newNonce()
 }

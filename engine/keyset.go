@@ -27,6 +27,15 @@ func (s *keySet) add(key []crdt.Value) bool {
 	return len(s.ints)+len(s.blobs) > before
 }
 
+func (s *keySet) has(key []crdt.Value) (ok bool) {
+	if s.ints != nil {
+		_, ok = s.ints[key[0].Int()]
+	} else {
+		_, ok = s.blobs[string(s.t.keyBlob(key))]
+	}
+	return ok
+}
+
 func (s *keySet) clear() {
 	clear(s.ints)
 	clear(s.blobs)

@@ -1,11 +1,11 @@
 package engine
 
 // What the engine does from some size on is done in tests from a size that they reach.
-func init() { manyInserts, manyRows = 4, 3 }
+func init() { manyInserts, manyRows, minRun = 4, 3, 2 }
 
-// SetBaseChunkRows cuts base rows into smaller chunks until the result is called.
-func SetBaseChunkRows(n int) (restore func()) {
-	was := baseChunkRows
-	baseChunkRows = int64(n)
-	return func() { baseChunkRows = was }
+// SetChunkRows cuts chunks smaller until the result is called.
+func SetChunkRows(n int) (restore func()) {
+	was := chunkRows
+	chunkRows = int64(n)
+	return func() { chunkRows = was }
 }

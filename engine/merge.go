@@ -204,7 +204,7 @@ type batch struct {
 	updates []rowWrite
 	deletes [][]crdt.Value
 	slow    []int
-	adopted int
+	runs    []run // of rows that become base rows
 }
 
 // rowWrite is a row whose values have to be written.
@@ -220,7 +220,7 @@ func (b *batch) flush() error {
 	if len(b.rows) == 0 {
 		return nil
 	}
-	for _, step := range []func() error{b.read, b.decide, b.chunk, b.write, b.slowly} {
+	for _, step := range []func() error{b.read, b.findRuns, b.chunks, b.decide, b.write, b.slowly} {
 		if err := step(); err != nil {
 			return err
 		}
@@ -249,26 +249,22 @@ func (b *batch) read() error {
 		b.known[i] = true
 		return e.decodeClock(r[1:], &b.clocks[i])
 	})
-	if err != nil || !b.mayMeetBase() {
+	if err != nil || len(b.t.chunks) == 0 {
 		return err
 	}
-	return e.each(b.t.sql.present, 1, func(r []crdt.Value) error {
-		if i := r[0].Int(); !b.known[i] {
-			b.base[i] = true
-			b.clocks[i] = clock{pos: b.t.basePos, birth: crdt.Write{Stamp: b.t.base, Pos: b.t.basePos}}
-		}
-		return nil
-	})
-}
-
-// mayMeetBase says whether any row without a clock can be a base row that is here.
-func (b *batch) mayMeetBase() bool {
 	for i := range b.rows {
-		if !b.known[i] && b.t.inBase(b.rows[i].Key) {
-			return true
+		if b.known[i] {
+			continue
+		}
+		c, err := e.baseOf(b.t, b.rows[i].Key)
+		if err != nil {
+			return err
+		}
+		if c != nil {
+			b.base[i], b.clocks[i] = true, c.clock()
 		}
 	}
-	return false
+	return nil
 }
 
 // decide merges each row. Rows with one incarnation on both sides, which is nearly all, are decided here; what needs
@@ -315,7 +311,7 @@ func (b *batch) revive(i int) error {
 			return b.a.park(b.p, b.dict, b.original(i), reasonInsert)
 		}
 		n := clock{birth: l.Birth, newer: l.Newer, deleted: deleted}
-		if b.adopt(i) {
+		if b.adopted(i) {
 			b.a.r.Changed++
 		} else if err := b.put(i, &n); err != nil {
 			return err

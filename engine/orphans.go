@@ -25,12 +25,9 @@ func (e *Engine) hideOrphans(d *touched) (hiddenRows int, err error) {
 		}
 		ups, dels, imported := w.upserts, w.deletes, w.imported
 		w.upserts, w.deletes, w.imported = nil, nil, nil
-		var written []candidates
+		written := imported
 		if len(ups) > 0 {
 			written = append(written, candidates{strings.TrimPrefix(t.sql.present, "SELECT r.rowid FROM "), ups})
-		}
-		for _, after := range imported {
-			written = append(written, candidates{from: fmt.Sprintf("%s c INDEXED BY %s_pos CROSS JOIN %s t ON %s AND c.pos > %d", t.sql.clock, t.sql.clock, ident(t.name), t.sql.onKey, after)})
 		}
 		for _, c := range written {
 			for i := range t.schema.ForeignKeys {
@@ -62,6 +59,17 @@ func (e *Engine) hideOrphans(d *touched) (hiddenRows int, err error) {
 		}
 	}
 	return hiddenRows, nil
+}
+
+// rangeSQL is the rows of a range, whose first and last key are one row of tributary_rows.
+func (t *table) rangeSQL() string {
+	var lo, hi []string
+	n := len(t.schema.Key)
+	for i := range n {
+		lo, hi = append(lo, fmt.Sprintf("r.c%d", i)), append(hi, fmt.Sprintf("r.c%d", n+i))
+	}
+	row := "(" + strings.Join(t.keyNames("t."), ", ") + ")"
+	return fmt.Sprintf("%s r CROSS JOIN %s t ON %s >= (%s) AND %s <= (%s)", rowsTable(2*n), ident(t.name), row, strings.Join(lo, ", "), row, strings.Join(hi, ", "))
 }
 
 // referring are the rows that refer to the given rows of the parent. It is all rows where these are named by other

@@ -27,7 +27,7 @@ type PullOptions struct {
 	Exclude   []crdt.Site // changes of these sites are left out: the receiver must have them, or waits for them
 	LocalOnly bool        // only changes written here: Origins of this site
 	Origins   []crdt.Site // only changes of these sites, and only their versions are covered; nil: of all
-	MaxBytes  int         // packages are cut at about this size, before compression; 0: 262144
+	MaxBytes  int         // packages are cut at about this size, before compression, but not within a chunk of base rows: 48 KB; 0: 262144
 	Format    Format
 	Tables    []string // nil: all
 }
@@ -186,7 +186,7 @@ func (e *Engine) clean(hold func() error) (bool, error) {
 		return false, nil
 	}
 	for _, t := range e.tables {
-		if t.base.Version > 0 && t.basePos == 0 {
+		if t.fresh {
 			return false, nil
 		}
 	}

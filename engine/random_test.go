@@ -43,7 +43,7 @@ func TestRandomHistories(t *testing.T) {
 
 func history(t *testing.T, seed uint64) {
 	rnd := rand.New(rand.NewPCG(seed, 7))
-	defer engine.SetBaseChunkRows(1 + rnd.IntN(3))()
+	defer engine.SetChunkRows(1 + rnd.IntN(3))()
 	var before []string // rows from before tracking
 	for range rnd.IntN(3) {
 		before = append(before, randomRows(rnd))

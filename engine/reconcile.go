@@ -84,10 +84,23 @@ func (e *Engine) reconcileTable(t *table, added map[int64]crdt.ColumnSet) (chang
 	}
 	t.sql = newTableSQL(t)
 	// A REPLACE may have evicted rows through a unique index that the old triggers did not know.
-	return true, e.run(t.missingSQL(), crdt.Int(t.id))
+	return true, e.logMissing(t)
 }
 
-// missingSQL logs a delete for every row that has a clock and should be shown, but is not in the table.
+// logMissing logs a delete for every row that should be shown, but is not in the table.
+func (e *Engine) logMissing(t *table) error {
+	if err := e.run(t.missingSQL(), crdt.Int(t.id)); err != nil {
+		return err
+	}
+	return e.missingRows(t, func(key []crdt.Value) error { return e.log(t, maskDelete, key) })
+}
+
+// log appends an entry to the feed, as a trigger would. mask is SQL text.
+func (e *Engine) log(t *table, mask any, key []crdt.Value) error {
+	return e.run(feedSQL(len(key), mask), append([]crdt.Value{crdt.Int(t.id)}, key...)...)
+}
+
+// missingSQL is logMissing for the rows that have a clock.
 func (t *table) missingSQL() string {
 	n := len(t.schema.Key)
 	return fmt.Sprintf("INSERT INTO tributary_feed(tbl, mask, at, %s) SELECT ?1, %d, 0, %s FROM %s c LEFT JOIN %s t ON %s WHERE t.%s IS NULL",
@@ -165,21 +178,25 @@ func (e *Engine) rebuilt(t *table) error {
 		return err
 	}
 	t.sql = newTableSQL(t)
-	n := len(t.schema.Key)
-	var user []string
-	for _, k := range t.schema.Key {
-		user = append(user, "t."+ident(k.Name))
+	if t.fresh { // what is there now is what will count as there from the beginning
+		return nil
 	}
-	into := fmt.Sprintf("INSERT INTO tributary_feed(tbl, mask, at, %s) ", keyColumns(n, ""))
-	for _, sql := range []string{
-		into + fmt.Sprintf("SELECT ?1, CASE WHEN c.pos IS NULL THEN %d ELSE %s END, 0, %s FROM %s t LEFT JOIN %s c ON %s", maskInsert, fullMask(len(t.columns)), strings.Join(user, ", "), ident(t.name), t.sql.clock, t.sql.onKey),
-		t.missingSQL(),
-	} {
-		if err := e.run(sql, crdt.Int(t.id)); err != nil {
-			return err
+	full := fullMask(len(t.columns))
+	into := fmt.Sprintf("INSERT INTO tributary_feed(tbl, mask, at, %s) ", keyColumns(len(t.schema.Key), ""))
+	sql := into + fmt.Sprintf("SELECT ?1, %s, 0, %s FROM %s c CROSS JOIN %s t ON %s", full, strings.Join(t.keyNames("t."), ", "), t.sql.clock, ident(t.name), t.sql.onKey)
+	if err := e.run(sql, crdt.Int(t.id)); err != nil {
+		return err
+	}
+	err := e.unclockedRows(t, func(key []crdt.Value, base bool) error {
+		if base {
+			return e.log(t, full, key)
 		}
+		return e.log(t, maskInsert, key)
+	})
+	if err != nil {
+		return err
 	}
-	return nil
+	return e.logMissing(t)
 }
 
 // fullMask is the SQL literal of a mask with all n columns.

@@ -21,7 +21,7 @@ func TestSchemaExamples(t *testing.T) {
 		t.Fatal(err)
 	}
 	kinds := map[string]func(*Engine, []byte) (string, []byte, error){
-		"presence": presenceExample, "cells": cellsExample, "row": rowExample, "upto": uptoExample,
+		"presence": presenceExample, "cells": cellsExample, "row": rowExample, "key": keyExample, "runs": keysExample(1), "keys": keysExample(2),
 	}
 	found := map[string]bool{}
 	for _, m := range schemaExample.FindAllStringSubmatch(string(text), -1) {
@@ -145,14 +145,19 @@ func rowExample(e *Engine, body []byte) (string, []byte, error) {
 	return fmt.Sprintf("key=[%s] at %v pos=%d groups=%d values=%v", keyText(h.key), h.inc.Birth.Time, h.inc.Birth.Pos, len(h.inc.Newer), values), again, err
 }
 
-func uptoExample(_ *Engine, body []byte) (string, []byte, error) {
-	var values []string
-	var again []byte
-	r := reader{b: body}
-	for len(r.b) > 0 && !r.bad {
-		v := r.value()
-		values = append(values, v.String())
-		again = crdt.AppendValue(again, v)
+func keyExample(_ *Engine, body []byte) (string, []byte, error) {
+	key, err := decodeKey(body)
+	return fmt.Sprint(key), appendKey(nil, key), err
+}
+
+func keysExample(width int) func(*Engine, []byte) (string, []byte, error) {
+	return func(_ *Engine, body []byte) (string, []byte, error) {
+		l, err := decodeKeyList(body, width)
+		if err != nil {
+			return "", nil, err
+		}
+		var keys []string
+		l.each(func(k []crdt.Value) { keys = append(keys, keyText(k)) })
+		return strings.Join(keys, " "), l.append(nil), nil
 	}
-	return fmt.Sprint(values), again, nil
 }

@@ -23,7 +23,7 @@ type touched struct {
 type touchedTable struct {
 	upserts, deletes [][]crdt.Value
 	promote          [][]crdt.Value // keys whose shown incarnation died while others are set aside
-	imported         []int64        // positions after which all rows are new; their keys are not in upserts
+	imported         []candidates   // of imports, whose keys are not in upserts
 	any              bool
 }
 
@@ -147,7 +147,7 @@ func (d *touched) ids() []int64 {
 	return out
 }
 
-// clockOf reads one clock.
+// clockOf reads one clock: that of its chunk for a base row, which is known by no row of the clock table. Position 0: there is none.
 func (e *Engine) clockOf(t *table, key []crdt.Value) (c clock, known bool, err error) {
 	e.conn.SetRows(&Rows{Data: [][]crdt.Value{key}})
 	defer e.conn.SetRows(nil)
@@ -155,10 +155,14 @@ func (e *Engine) clockOf(t *table, key []crdt.Value) (c clock, known bool, err e
 		known = true
 		return e.decodeClock(r[1:], &c)
 	})
-	if !known && t.base.Version > 0 {
-		c = clock{pos: t.basePos, birth: crdt.Write{Stamp: t.base, Pos: t.basePos}}
+	if err != nil || known {
+		return c, known, err
 	}
-	return c, known, err
+	base, err := e.baseOf(t, key)
+	if base != nil {
+		c = base.clock()
+	}
+	return c, false, err
 }
 
 // hide takes a shown row out of the user's table and keeps it whole.
@@ -167,7 +171,7 @@ func (e *Engine) hide(t *table, key []crdt.Value, reason, detail string, d *touc
 	if err != nil {
 		return err
 	}
-	if !known && t.base.Version == 0 {
+	if !known && c.pos == 0 {
 		return fmt.Errorf("tributary: %s %s has no clock: run check", t.name, keyText(key))
 	}
 	h := &hidden{t: t, key: cloneKey(key), inc: c.incarnation(), reason: reason, detail: detail}

@@ -66,7 +66,7 @@ func (e *Engine) noteShown(h *hidden, reason, detail string, d *touched) error {
 	if err != nil {
 		return err
 	}
-	if c.hidden == was && (known || h.t.inBase(h.key)) {
+	if c.hidden == was && (known || c.pos != 0) {
 		return nil
 	}
 	if !c.hidden {

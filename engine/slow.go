@@ -197,8 +197,7 @@ func (e *Engine) absorb(s *rowState) error {
 	if len(drop) == 0 {
 		return nil
 	}
-	args := append([]crdt.Value{crdt.Int(s.t.id)}, s.key...)
-	return e.run(feedSQL(len(s.key), maskAbsorb), args...)
+	return e.log(s.t, maskAbsorb, s.key)
 }
 
 func sameValues(t *table, a, b *crdt.Incarnation) bool {

@@ -1,7 +1,9 @@
 package engine
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/tributary-db/tributary/crdt"
@@ -13,20 +15,15 @@ type source struct {
 	e       *Engine
 	t       *table // nil: parked changes
 	base    bool
-	chunks  []chunk // of base rows, still to be read
-	cols    []int   // live ordinals, in the order of the package's dictionary
+	chunks  []*chunk   // of base rows, still to be read
+	stamp   crdt.Stamp // of the chunk that is being read
+	cols    []int      // live ordinals, in the order of the package's dictionary
 	dict    crdt.Table
 	dictKey string
 	stmt    Stmt
 	row     []crdt.Value
 	pos     int64
 	done    bool
-}
-
-// chunk is a key range of base rows.
-type chunk struct {
-	pos         int64
-	lower, upto []crdt.Value
 }
 
 // wideJoin is the number of columns beyond which the clock, the keys and the columns do not fit one result row.
@@ -47,11 +44,7 @@ func (p *pull) open() error {
 		if t.schema == nil || len(only) > 0 && !only[strings.ToLower(t.name)] {
 			continue
 		}
-		if p.cursor < t.basePos && p.wants(t.base.Site) {
-			s, err := p.openBase(t)
-			if err != nil {
-				return err
-			}
+		if s := p.openBase(t, ordinals(t.live())); len(s.chunks) > 0 {
 			chunks += len(s.chunks)
 			if err := p.add(s); err != nil {
 				return err
@@ -72,7 +65,7 @@ func (p *pull) open() error {
 			return err
 		}
 	}
-	p.bulk = p.until-p.since > bulkRows || int64(chunks) > bulkRows/baseChunkRows
+	p.bulk = p.until-p.since > bulkRows || int64(chunks) > bulkRows/chunkRows
 	if len(only) == 0 && !(len(p.only) == 1 && p.only[p.e.site]) { // what is parked here was written elsewhere
 		stmt, err := p.e.conn.Prepare("SELECT pos, body FROM tributary_unknown WHERE pos > ?1 ORDER BY pos")
 		if err != nil {
@@ -118,25 +111,17 @@ func (p *pull) openClock(t *table) (*source, error) {
 	return s, s.stmt.Query(crdt.Int(p.cursor))
 }
 
-func (p *pull) openBase(t *table) (*source, error) {
-	s := &source{e: p.e, t: t, base: true, cols: ordinals(t.live()), row: make([]crdt.Value, len(t.schema.Key)+t.live().Len())}
-	var lower []crdt.Value
-	err := p.e.each("SELECT pos, upto FROM tributary_base WHERE tbl = ?1 ORDER BY pos", 2, func(r []crdt.Value) error {
-		c := chunk{pos: r[0].Int(), lower: lower}
-		rd := reader{b: r[1].Bytes()}
-		for len(rd.b) > 0 && !rd.bad {
-			c.upto = append(c.upto, rd.value())
-		}
-		if rd.bad {
-			return errClock
-		}
-		lower = c.upto
-		if c.pos > p.cursor {
+// openBase reads the chunks of a table that came after the cursor, with the columns of these ordinals.
+func (p *pull) openBase(t *table, cols []int) *source {
+	s := &source{e: p.e, t: t, base: true, cols: cols}
+	for _, c := range t.chunks {
+		if c.pos > p.cursor && p.wants(c.stamp.Site) {
 			s.chunks = append(s.chunks, c)
 		}
-		return nil
-	}, crdt.Int(t.id))
-	return s, err
+	}
+	slices.SortFunc(s.chunks, func(a, b *chunk) int { return cmp.Compare(a.pos, b.pos) })
+	s.row = make([]crdt.Value, len(t.schema.Key)+len(s.cols))
+	return s
 }
 
 // step moves to the next row; a base source goes on to its next chunk.
@@ -165,25 +150,14 @@ func (s *source) step() error {
 	}
 }
 
-func (s *source) openChunk(c chunk) error {
-	if s.stmt != nil {
-		s.stmt.Close()
+func (s *source) openChunk(c *chunk) (err error) {
+	if s.stmt == nil {
+		if s.stmt, err = s.e.conn.Prepare(s.t.baseSQL(s.cols)); err != nil {
+			return err
+		}
 	}
-	var err error
-	if s.stmt, err = s.e.conn.Prepare(s.t.baseSQL(c.lower != nil, c.upto != nil)); err != nil {
-		return err
-	}
-	n := len(s.t.schema.Key)
-	args := make([]crdt.Value, 0, 2*n)
-	switch { // the parameters of the upper bound come after those of the lower, which may be unused
-	case c.upto != nil:
-		args = append(args[:n], c.upto...)
-		copy(args, c.lower)
-	case c.lower != nil:
-		args = append(args, c.lower...)
-	}
-	s.pos = c.pos
-	return s.stmt.Query(args...)
+	s.pos, s.stamp = c.pos, c.stamp
+	return s.stmt.Query(append(append(make([]crdt.Value, 0, 2*len(c.lo)), c.lo...), c.hi...)...)
 }
 
 func (s *source) close() {
@@ -203,10 +177,10 @@ func (s *source) emit(p *pull, b *builder) error {
 	return s.emitClocked(p, b)
 }
 
-// emitBase adds a whole row under the table's base clock.
+// emitBase adds a whole row under its chunk's stamp.
 func (s *source) emitBase(p *pull, b *builder) error {
 	n := len(s.t.schema.Key)
-	i := crdt.Incarnation{Birth: crdt.Write{Stamp: s.t.base}, Has: crdt.FirstColumns(len(s.cols)), Values: p.arena.clone(s.row[n:])}
+	i := crdt.Incarnation{Birth: crdt.Write{Stamp: s.stamp}, Has: crdt.FirstColumns(len(s.cols)), Values: p.arena.clone(s.row[n:])}
 	b.add(s, crdt.RowChange{Key: p.arena.clone(s.row[:n]), Lives: []crdt.LiveChange{{Full: true, Incarnation: i}}})
 	return nil
 }

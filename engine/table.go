@@ -13,16 +13,19 @@ import (
 type table struct {
 	id      int64
 	name    string
-	base    crdt.Stamp   // birth of the rows that existed when the table was tracked; zero version: there were none
-	basePos int64        // feed position of the last base chunk
-	upto    []crdt.Value // key of the last base row that has come from elsewhere; nil: all base rows are here
-	loose   string       // ids of foreign keys that this database did not obey when the table was tracked, ",1,4,"
+	fresh   bool     // its rows were there when it was tracked, and stand in no chunk yet
+	chunks  []*chunk // of its base rows, by key
+	loose   string   // ids of foreign keys that this database did not obey when the table was tracked, ",1,4,"
 	schema  *tableSchema
 	columns []string // by ordinal; "" for a dropped column
 	seen    string   // fingerprint of the schema that the triggers were made for
 	sql     tableSQL
 	parent  bool // some tracked table refers to it
 	byValue bool // … by other columns than the key, so that an update can take the parent away
+
+	encoding string   // of texts in the database
+	listed   *keyList // keys of the chunk at listedAt, as keysOf read them last
+	listedAt int64
 }
 
 // ordinal of a non-key column by name, -1 if there is none. SQLite compares names without regard to ASCII case.
@@ -49,13 +52,12 @@ func (t *table) live() crdt.ColumnSet {
 // loadTables reads every tracked table and its present schema.
 func (e *Engine) loadTables() error {
 	e.tables, e.byName, e.byID = nil, map[string]*table{}, map[int64]*table{}
-	rows, err := e.list("SELECT id, name, base_site, base_version, base_pos, loose, schema FROM tributary_table ORDER BY name", 7)
+	rows, err := e.list("SELECT id, name, fresh, loose, schema FROM tributary_table ORDER BY name", 5)
 	if err != nil {
 		return err
 	}
 	for _, r := range rows {
-		t := &table{id: r[0].Int(), name: string(r[1].Bytes()), basePos: r[4].Int(), loose: string(r[5].Bytes()), seen: string(r[6].Bytes())}
-		t.base = crdt.Stamp{Site: e.siteOf(r[2].Int()), Version: crdt.Version(r[3].Int())}
+		t := &table{id: r[0].Int(), name: string(r[1].Bytes()), fresh: r[2].Int() != 0, loose: string(r[3].Bytes()), seen: string(r[4].Bytes())}
 		err := e.each("SELECT ord, name FROM tributary_column WHERE tbl = ?1 ORDER BY ord", 2, func(c []crdt.Value) error {
 			for int64(len(t.columns)) <= c[0].Int() {
 				t.columns = append(t.columns, "")
@@ -69,9 +71,6 @@ func (e *Engine) loadTables() error {
 		e.tables = append(e.tables, t)
 		e.byName[strings.ToLower(t.name)], e.byID[t.id] = t, t
 	}
-	if err := e.loadUpto(); err != nil {
-		return err
-	}
 	if err := e.readSignatures(); err != nil {
 		return err
 	}
@@ -84,6 +83,9 @@ func (e *Engine) loadTables() error {
 			continue
 		}
 		t.sql = newTableSQL(t)
+	}
+	if err := e.loadChunks(); err != nil {
+		return err
 	}
 	for _, t := range e.tables {
 		if t.schema == nil {
@@ -153,12 +155,12 @@ func isKey(s *tableSchema, columns []string) bool {
 }
 
 // feedSQL appends an entry for a row with n key columns to the capture feed, as a trigger would.
-func feedSQL(n int, mask int) string {
+func feedSQL(n int, mask any) string {
 	var args []string
 	for i := range n {
 		args = append(args, fmt.Sprintf("?%d", i+2))
 	}
-	return fmt.Sprintf("INSERT INTO tributary_feed(tbl, mask, at, %s) VALUES (?1, %d, 0, %s)", keyColumns(n, ""), mask, strings.Join(args, ", "))
+	return fmt.Sprintf("INSERT INTO tributary_feed(tbl, mask, at, %s) VALUES (?1, %v, 0, %s)", keyColumns(n, ""), mask, strings.Join(args, ", "))
 }
 
 // tracked returns the tracked table of that name, nil if there is none.

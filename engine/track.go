@@ -150,17 +150,8 @@ func (e *Engine) track(name string) (warnings []string, err error) {
 	if err != nil {
 		return nil, err
 	}
-	version := int64(0)
-	if rows.Int() > 0 {
-		v, err := e.one("SELECT max(version) FROM tributary_changeset WHERE site = ?1", crdt.Int(e.self))
-		if err != nil {
-			return nil, err
-		}
-		// Tables tracked before the next fold share its version: see foldBases.
-		version = v.Int() + 1
-	}
-	if err := e.run("INSERT INTO tributary_table(id, name, base_site, base_version, base_pos, loose, schema) VALUES (?1, ?2, ?3, ?4, 0, ?5, '')",
-		crdt.Int(t.id), crdt.TextString(t.name), crdt.Int(e.self), crdt.Int(version), crdt.TextString(t.loose)); err != nil {
+	if err := e.run("INSERT INTO tributary_table(id, name, fresh, loose, schema) VALUES (?1, ?2, ?3, ?4, '')",
+		crdt.Int(t.id), crdt.TextString(t.name), rows, crdt.TextString(t.loose)); err != nil {
 		return nil, err
 	}
 	for i, c := range t.columns {

@@ -1,0 +1,111 @@
+package engine
+
+import (
+	"bytes"
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/tributary-db/tributary/crdt"
+)
+
+// keyTable is a table whose key has as many columns as collations are given.
+func keyTable(collations ...string) *table {
+	t := &table{schema: &tableSchema{}}
+	for _, c := range collations {
+		t.schema.Key = append(t.schema.Key, columnSchema{Affinity: 'B', Collation: c})
+	}
+	return t
+}
+
+func TestKeyList(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(1, 2))
+	one := keyTable("BINARY")
+	text := func(s string) []crdt.Value { return []crdt.Value{crdt.TextString(s)} }
+	integer := func(n int64) []crdt.Value { return []crdt.Value{crdt.Int(n)} }
+	for name, keys := range map[string][][]crdt.Value{
+		"none":             nil,
+		"dense":            {integer(1), integer(2), integer(3)},
+		"far apart":        {integer(math.MinInt64), integer(-1), integer(0), integer(math.MaxInt64 - 1), integer(math.MaxInt64)},
+		"texts":            {text(""), text("abc"), text("abcd"), text("b")},
+		"numbers and more": {integer(1), integer(2), {crdt.Real(2.5)}, integer(3), text("3"), {crdt.Blob([]byte("3"))}},
+	} {
+		l := &keyList{}
+		for _, k := range keys {
+			l.add(k)
+		}
+		again, err := decodeKeyList(l.append(nil), 1)
+		if err != nil || again.len() != len(keys) || !bytes.Equal(again.append(nil), l.append(nil)) {
+			t.Errorf("%s: %v, %d keys of %d", name, err, again.len(), len(keys))
+			continue
+		}
+		i := 0
+		again.each(func(k []crdt.Value) {
+			if compareKeys(k, keys[i]) != 0 {
+				t.Errorf("%s: key %d is %v, not %v", name, i, k, keys[i])
+			}
+			i++
+		})
+		for _, k := range keys {
+			if !again.has(one, k) {
+				t.Errorf("%s: %v is not found", name, k)
+			}
+		}
+		for range 100 {
+			k := integer(rnd.Int64N(20) - 5)
+			in := false
+			for _, o := range keys {
+				in = in || compareKeys(k, o) == 0
+			}
+			if again.has(one, k) != in {
+				t.Errorf("%s: has %v = %v", name, k, !in)
+			}
+		}
+		if len(keys) > 1 {
+			less := again.without(func(k []crdt.Value) bool { return compareKeys(k, keys[1]) == 0 })
+			if less.len() != len(keys)-1 || less.has(one, keys[1]) || !less.has(one, keys[0]) {
+				t.Errorf("%s: without its second key it has %d", name, less.len())
+			}
+		}
+	}
+}
+
+// TestCompare holds the order of keys against what SQLite says of collations and numbers.
+func TestCompare(t *testing.T) {
+	text, utf16 := crdt.TextString, keyTable("BINARY")
+	utf16.encoding = "UTF-16le"
+	for _, c := range []struct {
+		t    *table
+		a, b crdt.Value
+		want int
+	}{
+		{keyTable("BINARY"), crdt.Int(1), crdt.Real(1), 0},
+		{keyTable("BINARY"), crdt.Int(1), crdt.Real(1.5), -1},
+		{keyTable("BINARY"), crdt.Int(9), text("1"), -1},
+		{keyTable("BINARY"), text("9"), crdt.Blob([]byte("1")), -1},
+		{keyTable("BINARY"), text("a"), text("B"), 1},
+		{keyTable("NOCASE"), text("a"), text("B"), -1},
+		{keyTable("NOCASE"), text("a"), text("A"), 0},
+		{keyTable("RTRIM"), text("a  "), text("a"), 0},
+		{utf16, text("Ā"), text("b"), -1}, // 00 01 before 62 00
+	} {
+		if got := c.t.compare([]crdt.Value{c.a}, []crdt.Value{c.b}); got != c.want {
+			t.Errorf("%v and %v under %q %s: %d", c.a, c.b, c.t.schema.Key[0].Collation, c.t.encoding, got)
+		}
+	}
+}
+
+func FuzzKeyList(f *testing.F) {
+	f.Add([]byte{0, 0x0a, 3, 2, 1}, 1)
+	f.Add([]byte{1, 0, 5, 1, 0x0a, 3, 1, 0x62, 4, 1, 0x63}, 2)
+	f.Add([]byte{0, 0, 0xff, 0xff, 0xff, 0xff, 0x7f}, 1)
+	f.Fuzz(func(t *testing.T, b []byte, n int) {
+		l, err := decodeKeyList(b, n)
+		if err != nil {
+			return
+		}
+		if got := l.len(); got > maxListed+len(b) {
+			t.Fatalf("%d keys of %d bytes", got, len(b))
+		}
+	})
+}
