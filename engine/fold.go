@@ -147,7 +147,8 @@ func (f *folder) stamp(at int64) crdt.Stamp {
 // captured is what the feed says of one row since the last fold.
 type captured struct {
 	key                 []crdt.Value
-	at                  int64
+	at                  int64 // of the newest entry that wrote something
+	looked              int64 // of the newest one that only says to look at the row
 	mask                crdt.ColumnSet
 	first               int64 // mask of the first entry
 	inserted, deleted   bool
@@ -212,14 +213,13 @@ func (f *folder) table(t *table, added crdt.ColumnSet) error {
 				}
 			}
 		}
-		cur.at = max(cur.at, r[2].Int())
 		var late crdt.ColumnSet
 		for i, c := range extra {
 			if r[width+i].Int() != 0 {
 				late.Add(c)
 			}
 		}
-		return cur.entry(r[1], late)
+		return cur.entry(r[1], r[2].Int(), late)
 	}, crdt.Int(t.id))
 	if err == nil && curID != nil {
 		err = f.row(t, &cur)
@@ -255,8 +255,9 @@ func (t *table) defaultOf(ord int) string {
 }
 
 // entry takes in one feed entry of the row, in feed order.
-func (c *captured) entry(mask crdt.Value, late crdt.ColumnSet) error {
+func (c *captured) entry(mask crdt.Value, at int64, late crdt.ColumnSet) error {
 	if mask.Kind() == crdt.KindInt && mask.Int() < 0 {
+		c.at = max(c.at, at)
 		switch mask.Int() {
 		case maskInsert:
 			c.reinserted = c.reinserted || c.deleted
@@ -269,8 +270,17 @@ func (c *captured) entry(mask crdt.Value, late crdt.ColumnSet) error {
 		return nil
 	}
 	c.updated = true
-	c.mask = c.mask.Union(late)
-	return addMask(&c.mask, mask)
+	wrote := late
+	if err := addMask(&wrote, mask); err != nil {
+		return err
+	}
+	if wrote.IsEmpty() {
+		c.looked = max(c.looked, at) // an UPDATE that changed nothing must not make an earlier one younger
+		return nil
+	}
+	c.at = max(c.at, at)
+	c.mask = c.mask.Union(wrote)
+	return nil
 }
 
 // row folds what was captured of one row: a function of its clock, its entries and whether it is there now.
@@ -283,6 +293,9 @@ func (f *folder) row(t *table, c *captured) error {
 		}
 	}
 	before := c.known && c.clock.inTable() || base != nil && (c.first != maskInsert || !c.present)
+	if !c.present && !c.deleted { // pushed out by a REPLACE
+		c.at = max(c.at, c.looked)
+	}
 	w := crdt.Write{Stamp: f.stamp(c.at), Pos: f.pos + 1}
 	k := c.clock
 	if base != nil {
