@@ -26,7 +26,7 @@ type PullOptions struct {
 	Began     int64
 	Exclude   []crdt.Site // changes of these sites are left out: the receiver must have them, or waits for them
 	LocalOnly bool        // only changes written here: Origins of this site
-	Origins   []crdt.Site // only changes of these sites, and only their versions are covered; nil: of all
+	Origins   []crdt.Site // only changes of these sites, and only their versions are covered; nil: of all. All go out where these cannot be told apart
 	MaxBytes  int         // packages are cut at about this size, before compression, but not within a chunk of base rows: 48 KB; 0: 262144
 	Format    Format
 	Tables    []string // nil: all
@@ -230,6 +230,11 @@ func (p *pull) interval() (err error) {
 	if p.needs, err = p.e.vectorAt(p.since); err != nil {
 		return err
 	}
+	if mixed, err := p.mixed(); err != nil {
+		return err
+	} else if mixed {
+		p.only = nil
+	}
 	now, err := p.e.vector()
 	if err != nil {
 		return err
@@ -260,6 +265,43 @@ func (p *pull) interval() (err error) {
 	return nil
 }
 
+// mixed says that what came after the newest change of the wanted sites has deleted rows, and that it cannot be told from
+// what these sites deleted: a row keeps which inserts were deleted, and not by whom. Such a set goes out whole. Without the
+// rest, a receiver would miss a row that somebody has inserted anew in the same transaction.
+func (p *pull) mixed() (bool, error) {
+	if p.only == nil {
+		return false, nil
+	}
+	newest, err := p.e.newestOf(p.o.Origins)
+	if err != nil {
+		return false, err
+	}
+	for _, t := range p.e.tables {
+		if t.schema == nil {
+			continue
+		}
+		// A tombstone of one delete has its maker's stamp: the flags are odd, and one site follows.
+		v, err := p.e.one(fmt.Sprintf(`SELECT EXISTS (SELECT 1 FROM %s INDEXED BY %[1]s_pos WHERE pos > ?1 AND presence IS NOT NULL
+			AND substr(hex(presence), 3, 2) <> '00' AND (t = 0 OR substr(hex(presence), 1, 4) NOT IN ('0101', '0301', '0501', '0701')))`, t.sql.clock), crdt.Int(max(newest, p.since)))
+		if err != nil || v.Int() != 0 {
+			return v.Int() != 0, err
+		}
+	}
+	return false, nil
+}
+
+// newestOf is the position of the newest changeset of some sites.
+func (e *Engine) newestOf(origins []crdt.Site) (newest int64, err error) {
+	for _, s := range origins {
+		pos, err := e.one("SELECT max(pos) FROM tributary_changeset WHERE site = ?1", crdt.Int(e.ords[s]))
+		if err != nil {
+			return 0, err
+		}
+		newest = max(newest, pos.Int())
+	}
+	return newest, nil
+}
+
 // MadeUpon is what the newest changes of this replica's site, or of other sites, had before them here: a package with the
 // changes of these sites alone has to wait for that.
 func (e *Engine) MadeUpon(ctx context.Context, origins ...crdt.Site) (crdt.VersionVector, error) {
@@ -273,13 +315,9 @@ func (e *Engine) MadeUpon(ctx context.Context, origins ...crdt.Site) (crdt.Versi
 // madeUpon is what had been applied here when the newest changeset of these sites was made or came: what their changes
 // need when they travel without those of others.
 func (e *Engine) madeUpon(origins []crdt.Site, since crdt.VersionVector) (crdt.VersionVector, error) {
-	var newest int64
-	for _, s := range origins {
-		pos, err := e.one("SELECT max(pos) FROM tributary_changeset WHERE site = ?1", crdt.Int(e.ords[s]))
-		if err != nil {
-			return nil, err
-		}
-		newest = max(newest, pos.Int())
+	newest, err := e.newestOf(origins)
+	if err != nil {
+		return nil, err
 	}
 	v, err := e.vectorAt(newest)
 	if err != nil {
