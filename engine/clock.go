@@ -38,9 +38,15 @@ func (c *clock) incarnation() crdt.Incarnation {
 // appendRow appends the clock's columns, in the order of clockColumns, to a row for tributary_rows.
 // A row inserted once and never touched again has NULL in both blobs.
 func (e *Engine) appendClock(row []crdt.Value, c *clock) ([]crdt.Value, error) {
+	row, _, err := e.encodeClock(row, nil, c)
+	return row, err
+}
+
+// encodeClock is appendClock that appends the bytes of the blobs to blobs.
+func (e *Engine) encodeClock(row []crdt.Value, blobs []byte, c *clock) ([]crdt.Value, []byte, error) {
 	ord, err := e.ordinal(c.birth.Site)
 	if err != nil {
-		return nil, err
+		return nil, blobs, err
 	}
 	presence, cells := crdt.Null(), crdt.Null()
 	if c.dead || c.hidden || c.siblings || len(c.deleted) > 0 {
@@ -54,24 +60,25 @@ func (e *Engine) appendClock(row []crdt.Value, c *clock) ([]crdt.Value, error) {
 		if c.siblings {
 			flags |= presenceSiblings
 		}
-		b := binary.AppendUvarint([]byte{flags}, uint64(len(c.deleted)))
+		from := len(blobs)
+		blobs = binary.AppendUvarint(append(blobs, flags), uint64(len(c.deleted)))
 		for _, d := range c.deleted {
 			o, err := e.ordinal(d.Site)
 			if err != nil {
-				return nil, err
+				return nil, blobs, err
 			}
-			b = binary.AppendUvarint(binary.AppendUvarint(b, uint64(o)), uint64(d.Version))
+			blobs = binary.AppendUvarint(binary.AppendUvarint(blobs, uint64(o)), uint64(d.Version))
 		}
-		presence = crdt.Blob(b)
+		presence = crdt.Blob(blobs[from:len(blobs):len(blobs)])
 	}
 	if len(c.newer) > 0 || c.birth.Pos != c.pos {
-		b, err := e.appendCells(nil, c.birth.Pos, c.newer)
-		if err != nil {
-			return nil, err
+		from := len(blobs)
+		if blobs, err = e.appendCells(blobs, c.birth.Pos, c.newer); err != nil {
+			return nil, blobs, err
 		}
-		cells = crdt.Blob(b)
+		cells = crdt.Blob(blobs[from:len(blobs):len(blobs)])
 	}
-	return append(row, crdt.Int(c.pos), crdt.Int(int64(c.birth.Time)), crdt.Int(ord), crdt.Int(int64(c.birth.Version)), presence, cells), nil
+	return append(row, crdt.Int(c.pos), crdt.Int(int64(c.birth.Time)), crdt.Int(ord), crdt.Int(int64(c.birth.Version)), presence, cells), blobs, nil
 }
 
 // appendCells encodes the birth's position and the newer groups.
@@ -81,7 +88,7 @@ func (e *Engine) appendCells(b []byte, birthPos int64, groups []crdt.CellGroup) 
 	for _, g := range groups {
 		o, err := e.ordinal(g.Write.Site)
 		if err != nil {
-			return nil, err
+			return b, err
 		}
 		b = g.Columns.AppendBinary(b)
 		b = binary.AppendUvarint(b, uint64(g.Write.Time))
@@ -92,31 +99,54 @@ func (e *Engine) appendCells(b []byte, birthPos int64, groups []crdt.CellGroup) 
 	return b, nil
 }
 
+// clockParts is memory for the lists of many clocks.
+type clockParts struct {
+	groups []crdt.CellGroup
+	dots   []crdt.Dot
+	room   bool // every list of groups gets room for one more, as a clock does that a write is merged into
+}
+
 // decodeClock reads the columns of clockColumns. Nothing in the result borrows from v.
 func (e *Engine) decodeClock(v []crdt.Value, c *clock) error {
+	return e.decodeClockTo(v, c, new(clockParts))
+}
+
+// decodeClockTo is decodeClock that takes the memory of the lists from parts.
+func (e *Engine) decodeClockTo(v []crdt.Value, c *clock, parts *clockParts) error {
 	*c = clock{pos: v[0].Int()}
 	c.birth = crdt.Write{Stamp: crdt.Stamp{Time: crdt.Time(v[1].Int()), Site: e.siteOf(v[2].Int()), Version: crdt.Version(v[3].Int())}, Pos: c.pos}
 	if p := v[4].Bytes(); len(p) > 0 {
 		c.dead, c.hidden, c.siblings = p[0]&presenceDead != 0, p[0]&presenceHidden != 0, p[0]&presenceSiblings != 0
 		r := reader{b: p[1:]}
+		from := len(parts.dots)
 		for n := r.count(); n > 0 && !r.bad; n-- {
-			c.deleted = append(c.deleted, crdt.Dot{Site: e.siteOf(int64(r.uint())), Version: crdt.Version(r.uint())})
+			parts.dots = append(parts.dots, crdt.Dot{Site: e.siteOf(int64(r.uint())), Version: crdt.Version(r.uint())})
 		}
 		if r.bad {
 			return errClock
 		}
+		if to := len(parts.dots); to > from {
+			c.deleted = parts.dots[from:to:to]
+		}
 	}
+	from := len(parts.groups)
 	if b := v[5].Bytes(); len(b) > 0 {
 		r := reader{b: b}
-		c.birth.Pos, c.newer = e.readCells(&r)
+		c.birth.Pos, parts.groups = e.readCells(&r, parts.groups)
 		if r.bad {
 			return errClock
 		}
 	}
+	to := len(parts.groups)
+	if parts.room {
+		parts.groups = append(parts.groups, crdt.CellGroup{})
+	}
+	c.newer = parts.groups[from:to:len(parts.groups)]
 	return nil
 }
 
-func (e *Engine) readCells(r *reader) (birthPos int64, groups []crdt.CellGroup) {
+// readCells reads what appendCells wrote, and appends to groups.
+func (e *Engine) readCells(r *reader, groups []crdt.CellGroup) (birthPos int64, _ []crdt.CellGroup) {
 	birthPos = int64(r.uint())
 	for n := r.count(); n > 0 && !r.bad; n-- {
 		g := crdt.CellGroup{Columns: r.columns()}

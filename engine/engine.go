@@ -31,6 +31,7 @@ type Engine struct {
 	folded      crdt.Version           // newest version folded in the open transaction, for the side file
 	restore     string                 // pragma that gives the application its synchronous level back
 	foreignKeys bool                   // they are to be enforced again when the statement of the host has ended
+	batch       *batch                 // an empty one, for the memory that it has
 	heartbeat   bool                   // the next fold makes a version even if nothing has changed
 	known       map[string]knownSchema // schemas of tables by lower-case name
 	signatures  map[string]string      // what they were read from
@@ -145,6 +146,11 @@ func (e *Engine) ordinal(s crdt.Site) (int64, error) {
 	if o, ok := e.ords[s]; ok {
 		return o, nil
 	}
+	return e.newOrdinal(s)
+}
+
+// newOrdinal is apart because its site goes to the heap, and clocks ask for ordinals all the time.
+func (e *Engine) newOrdinal(s crdt.Site) (int64, error) {
 	// Another connection may have met it, or others, since. One look-up each: a package may bring thousands of sites.
 	known, err := e.one("SELECT EXISTS (SELECT 1 FROM tributary_site WHERE site = ?1) OR (SELECT ifnull(max(ord), 0) + 1 FROM tributary_site) <> ?2", crdt.Blob(s[:]), crdt.Int(int64(len(e.sites))))
 	if err != nil {

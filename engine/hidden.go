@@ -86,7 +86,7 @@ func (e *Engine) decodeHidden(t *table, site int64, version int64, reason, detai
 		h.key = append(h.key, r.value())
 	}
 	h.inc.Birth.Stamp = crdt.Stamp{Time: crdt.Time(r.uint()), Site: e.siteOf(site), Version: crdt.Version(version)}
-	h.inc.Birth.Pos, h.inc.Newer = e.readCells(&r)
+	h.inc.Birth.Pos, h.inc.Newer = e.readCells(&r, nil)
 	r.columns().Each(func(i int) { h.inc.SetValue(i, r.value()) })
 	if r.bad {
 		return nil, errClock

@@ -38,7 +38,8 @@ func (a *applier) block(p *crdt.Package, dict crdt.Table, rows []crdt.RowChange)
 	if err := a.parkUnknown(p, dict, t, m, rows); err != nil {
 		return err
 	}
-	b := &batch{a: a, t: t, p: p, dict: dict}
+	b := newBatch(a, t, p, dict)
+	defer b.free()
 	seen := newKeySet(t)
 	for i := range rows {
 		r := m.apply(&rows[i])
@@ -55,8 +56,8 @@ func (a *applier) block(p *crdt.Package, dict crdt.Table, rows []crdt.RowChange)
 			seen.clear()
 			seen.add(r.Key)
 		}
-		if b.rows == nil {
-			b.rows = make([]crdt.RowChange, 0, min(len(rows)-i, foldBatch))
+		if len(b.rows) == 0 {
+			b.rows = slices.Grow(b.rows, min(len(rows)-i, foldBatch))
 		}
 		b.rows = append(b.rows, r)
 	}
@@ -193,18 +194,21 @@ type batch struct {
 	t    *table
 	p    *crdt.Package
 	dict crdt.Table
-	rows []crdt.RowChange
 
+	rows    []crdt.RowChange
 	clocks  []clock
+	parts   clockParts
 	known   []bool // has a clock row
 	base    []bool // is there under the base clock
 	out     [][]crdt.Value
-	slab    []crdt.Value // of which the rows of out are cut
+	blobs   []byte // of the clocks in out
 	inserts []rowWrite
 	updates []rowWrite
 	deletes [][]crdt.Value
 	slow    []int
-	runs    []run // of rows that become base rows
+	runs    []run          // of rows that become base rows
+	slab    []crdt.Value   // of which rows for tributary_rows are cut
+	shown   [][]crdt.Value // such rows that no other field holds
 }
 
 // rowWrite is a row whose values have to be written.
@@ -216,6 +220,51 @@ type rowWrite struct {
 	vals  *crdt.Incarnation // holds the values of cols
 }
 
+// newBatch takes the engine's last batch, if it is free: what a batch of many rows needs is some 2 MB, and to get that anew
+// for each costs more than what is done with it.
+func newBatch(a *applier, t *table, p *crdt.Package, dict crdt.Table) *batch {
+	b := a.e.batch
+	if a.e.batch = nil; b == nil {
+		b = &batch{parts: clockParts{room: true}}
+	}
+	b.a, b.t, b.p, b.dict = a, t, p, dict
+	return b
+}
+
+func (b *batch) free() {
+	b.empty()
+	e := b.a.e
+	b.a, b.t, b.p, b.dict = nil, nil, nil, crdt.Table{}
+	e.batch = b
+}
+
+// empty keeps the memory of a batch, and nothing that it refers to.
+func (b *batch) empty() {
+	b.rows, b.clocks, b.known, b.base = emptied(b.rows), emptied(b.clocks), emptied(b.known), emptied(b.base)
+	b.out, b.inserts, b.updates, b.deletes = emptied(b.out), emptied(b.inserts), emptied(b.updates), emptied(b.deletes)
+	b.slab, b.shown, b.slow = emptied(b.slab), emptied(b.shown), b.slow[:0]
+	b.parts.groups, b.parts.dots = emptied(b.parts.groups), b.parts.dots[:0]
+	b.blobs, b.runs = b.blobs[:0], b.runs[:0]
+}
+
+func emptied[T any](s []T) []T {
+	clear(s)
+	return s[:0]
+}
+
+// sized is s with n zero elements, where s is empty.
+func sized[T any](s []T, n int) []T { return slices.Grow(s, n)[:n] }
+
+// row cuts an empty row of so many values off the slab. What was cut before stays where it is.
+func (b *batch) row(width int) []crdt.Value {
+	if cap(b.slab)-len(b.slab) < width {
+		b.slab = make([]crdt.Value, 0, max(width*len(b.rows), 2*cap(b.slab)))
+	}
+	n := len(b.slab)
+	b.slab = b.slab[:n+width]
+	return b.slab[n : n : n+width]
+}
+
 func (b *batch) flush() error {
 	if len(b.rows) == 0 {
 		return nil
@@ -225,29 +274,29 @@ func (b *batch) flush() error {
 			return err
 		}
 	}
-	*b = batch{a: b.a, t: b.t, p: b.p, dict: b.dict}
+	b.empty()
 	return nil
 }
 
 // keys are the rows' keys as content for tributary_rows.
 func (b *batch) keys() [][]crdt.Value {
-	out := make([][]crdt.Value, len(b.rows))
+	b.shown = sized(emptied(b.shown), len(b.rows))
 	for i := range b.rows {
-		out[i] = b.rows[i].Key
+		b.shown[i] = b.rows[i].Key
 	}
-	return out
+	return b.shown
 }
 
 // read fetches the clocks of all rows at once.
 func (b *batch) read() error {
 	e := b.a.e
-	b.clocks, b.known, b.base = make([]clock, len(b.rows)), make([]bool, len(b.rows)), make([]bool, len(b.rows))
+	b.clocks, b.known, b.base = sized(b.clocks, len(b.rows)), sized(b.known, len(b.rows)), sized(b.base, len(b.rows))
 	e.conn.SetRows(&Rows{Data: b.keys()})
 	defer e.conn.SetRows(nil)
 	err := e.each(b.t.sql.lookup, 1+clockWidth, func(r []crdt.Value) error {
 		i := r[0].Int()
 		b.known[i] = true
-		return e.decodeClock(r[1:], &b.clocks[i])
+		return e.decodeClockTo(r[1:], &b.clocks[i], &b.parts)
 	})
 	if err != nil || len(b.t.chunks) == 0 {
 		return err
@@ -316,8 +365,8 @@ func (b *batch) revive(i int) error {
 		} else if err := b.put(i, &n); err != nil {
 			return err
 		}
-		if b.inserts == nil {
-			b.inserts = make([]rowWrite, 0, len(b.rows)-i)
+		if len(b.inserts) == 0 {
+			b.inserts = slices.Grow(b.inserts, len(b.rows)-i)
 		}
 		b.inserts = append(b.inserts, rowWrite{r.Key, n.birth, n.newer, l.Has, &l.Incarnation})
 		return nil
@@ -339,8 +388,7 @@ func (b *batch) revive(i int) error {
 func (b *batch) update(i int) error {
 	r, c := &b.rows[i], &b.clocks[i]
 	l := &r.Lives[0]
-	inc := c.incarnation()
-	inc.Newer = slices.Clone(inc.Newer)
+	inc := c.incarnation() // changed in place: the clock is not looked at again
 	won := inc.Merge(&l.Incarnation, l.Full)
 	if b.a.replaying { // a column that is new here has the birth's stamp already, but not its value
 		l.Has.Each(func(col int) {
@@ -358,8 +406,8 @@ func (b *batch) update(i int) error {
 		return err
 	}
 	if won = won.Intersect(l.Has); !won.IsEmpty() {
-		if b.updates == nil {
-			b.updates = make([]rowWrite, 0, len(b.rows)-i)
+		if len(b.updates) == 0 {
+			b.updates = slices.Grow(b.updates, len(b.rows)-i)
 		}
 		b.updates = append(b.updates, rowWrite{r.Key, n.birth, n.newer, won, &l.Incarnation})
 	}
@@ -385,15 +433,12 @@ func (b *batch) remove(i int) error {
 func (b *batch) put(i int, c *clock) error {
 	b.a.place(c)
 	b.a.r.Changed++
-	width := len(b.rows[i].Key) + clockWidth
-	if b.out == nil {
-		b.out = make([][]crdt.Value, 0, len(b.rows)-i)
-		b.slab = make([]crdt.Value, (len(b.rows)-i)*width)
+	if len(b.out) == 0 {
+		b.out = slices.Grow(b.out, len(b.rows)-i)
 	}
-	row := b.slab[:0:width]
-	b.slab = b.slab[width:]
-	row, err := b.a.e.appendClock(append(row, b.rows[i].Key...), c)
-	b.out = append(b.out, row)
+	row := append(b.row(len(b.rows[i].Key)+clockWidth), b.rows[i].Key...)
+	row, blobs, err := b.a.e.encodeClock(row, b.blobs, c)
+	b.out, b.blobs = append(b.out, row), blobs
 	return err
 }
 
@@ -421,6 +466,9 @@ func deleter(r *crdt.RowChange, deleted []crdt.Dot) crdt.Write {
 
 // joinDeleted is the pointwise maximum of two lists of deleted births.
 func joinDeleted(ours, theirs []crdt.Dot) (out []crdt.Dot, changed bool) {
+	if len(ours) == 0 {
+		return theirs, len(theirs) > 0
+	}
 	out = ours
 	for _, d := range theirs {
 		if !covered(out, d) {

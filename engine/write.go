@@ -29,9 +29,10 @@ func (b *batch) write() error {
 // otherwise meet rows that have just been set aside.
 func (b *batch) writeRows() error {
 	inserts := len(b.inserts)
-	left := append(b.inserts, b.updates...)
-	for _, w := range left {
-		b.a.touched.upsert(b.t, w.key, true)
+	b.inserts = append(b.inserts, b.updates...)
+	left := b.inserts
+	for i := range left {
+		b.a.touched.upsert(b.t, left[i].key, true)
 	}
 	for len(left) > 0 {
 		sql, cols := b.t.updateSQL, left[0].cols
@@ -41,18 +42,17 @@ func (b *batch) writeRows() error {
 		}
 		same := stablePartition(left[:n], func(w *rowWrite) bool { return w.cols.Equal(cols) })
 		ords := ordinals(cols)
-		width := len(b.t.schema.Key) + len(ords)
-		rows, slab := make([][]crdt.Value, same), make([]crdt.Value, same*width)
-		for i, w := range left[:same] {
-			row := append(slab[:0:width], w.key...)
-			slab = slab[width:]
+		b.shown = sized(emptied(b.shown), same)
+		for i := range b.shown {
+			w := &left[i]
+			row := append(b.row(len(w.key)+len(ords)), w.key...)
 			for _, c := range ords {
 				v, _ := w.vals.Value(c)
 				row = append(row, v)
 			}
-			rows[i] = row
+			b.shown[i] = row
 		}
-		err := b.a.e.runRows(rows, sql(ords))
+		err := b.a.e.runRows(b.shown, sql(ords))
 		if isCode(err, codeConstraint) {
 			return b.carefully(left)
 		} else if err != nil {
