@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -54,6 +55,7 @@ type ApplyResult struct {
 // that cannot be decoded changes nothing; one that comes too early is kept; one that has been applied is dropped
 // without touching a row.
 func (e *Engine) Apply(ctx context.Context, body []byte, o ApplyOptions) (ApplyResult, error) {
+	body = bytes.Clone(body) // what is decoded refers to it, and may outlive the call
 	pkg, err := decode(body, e.opt.Compressor)
 	if err != nil {
 		return ApplyResult{}, wrap("apply", err)
@@ -251,6 +253,7 @@ func (a *applier) receive(p *crdt.Package, body []byte) error {
 		if err := a.wait(p, body, l); err != nil {
 			return err
 		}
+		a.e.decoded.keep(body, p)
 	}
 	if err := a.drain(p); err != nil {
 		return err

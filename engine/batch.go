@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -40,9 +41,10 @@ var ErrForged = errors.New("tributary: a package is not from whom it says")
 // reported in its Arrived and left out; one that fails otherwise undoes the batch (BatchError). note may be nil.
 func (e *Engine) ApplyBatch(ctx context.Context, parcels []Parcel, note func([]Arrived) error) ([]Arrived, error) {
 	out := make([]Arrived, len(parcels))
-	pkgs := make([]*crdt.Package, len(parcels))
+	bodies, pkgs := make([][]byte, len(parcels)), make([]*crdt.Package, len(parcels))
 	for i, p := range parcels {
-		pkg, err := decode(p.Body, e.opt.Compressor)
+		bodies[i] = bytes.Clone(p.Body) // what is decoded refers to it, and may outlive the call
+		pkg, err := decode(bodies[i], e.opt.Compressor)
 		if err == nil && !p.Sender.IsZero() && p.Sender != pkg.Sender {
 			err = fmt.Errorf("%w: it says site %s and came from %s", ErrForged, pkg.Sender, p.Sender)
 		}
@@ -62,7 +64,7 @@ func (e *Engine) ApplyBatch(ctx context.Context, parcels []Parcel, note func([]A
 				return err
 			}
 			a := &applier{e: e, r: &out[i].ApplyResult}
-			if err := a.receive(pkg, parcels[i].Body); err != nil {
+			if err := a.receive(pkg, bodies[i]); err != nil {
 				return &BatchError{i, wrap("apply", err)}
 			}
 		}

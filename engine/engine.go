@@ -27,11 +27,12 @@ type Engine struct {
 	bases       int64 // position of the newest base chunk that tables were read at
 	checked     bool  // the identity was compared with the side file
 	prog        reporter
-	stolen      bool                   // another file was found to use this site's id: take a new one once the transaction has ended
-	folded      crdt.Version           // newest version folded in the open transaction, for the side file
-	restore     string                 // pragma that gives the application its synchronous level back
-	foreignKeys bool                   // they are to be enforced again when the statement of the host has ended
-	batch       *batch                 // an empty one, for the memory that it has
+	stolen      bool         // another file was found to use this site's id: take a new one once the transaction has ended
+	folded      crdt.Version // newest version folded in the open transaction, for the side file
+	restore     string       // pragma that gives the application its synchronous level back
+	foreignKeys bool         // they are to be enforced again when the statement of the host has ended
+	batch       *batch       // an empty one, for the memory that it has
+	decoded     decodedPackages
 	heartbeat   bool                   // the next fold makes a version even if nothing has changed
 	known       map[string]knownSchema // schemas of tables by lower-case name
 	signatures  map[string]string      // what they were read from

@@ -9,3 +9,10 @@ func SetChunkRows(n int) (restore func()) {
 	chunkRows = int64(n)
 	return func() { chunkRows = was }
 }
+
+// SetDecodedBytes keeps fewer decoded packages that wait until the result is called.
+func SetDecodedBytes(n int) (restore func()) {
+	was := decodedBytes
+	decodedBytes = n
+	return func() { decodedBytes = was }
+}

@@ -202,6 +202,9 @@ func (a *applier) decoded(w *waiting, now *crdt.Package) (*crdt.Package, error) 
 	if err != nil {
 		return nil, err
 	}
+	if p := a.e.decoded.find(v.Bytes()); p != nil {
+		return p, nil
+	}
 	p, err := decode(v.Bytes(), a.e.opt.Compressor)
 	if err != nil {
 		return nil, fmt.Errorf("a waiting package: %w", err)
@@ -219,6 +222,7 @@ func (a *applier) applyWaiting(w *waiting, now *crdt.Package) error {
 	} else {
 		a.r.Released++
 	}
+	a.e.decoded.drop(p) // merging changes it
 	if err := a.set(p); err != nil {
 		return err
 	}

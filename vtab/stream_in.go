@@ -1,7 +1,6 @@
 package vtab
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -70,8 +69,7 @@ func (t *inTable) Update(ctx context.Context, u Update) error {
 	if err != nil {
 		return err
 	}
-	// The engine may keep the package while SQLite, which lent it, is called again.
-	r, err := e.Apply(ctx, bytes.Clone(pkg.Bytes()), engine.ApplyOptions{Mode: t.mode, Stream: t.book.name, InUpdate: true})
+	r, err := e.Apply(ctx, pkg.Bytes(), engine.ApplyOptions{Mode: t.mode, Stream: t.book.name, InUpdate: true})
 	t.note(r.Sender, err)
 	if partial := (*engine.PartialError)(nil); errors.As(err, &partial) {
 		t.fail(err)
