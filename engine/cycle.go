@@ -45,7 +45,7 @@ func (e *Engine) showCycles(d *touched) (shown int, err error) {
 		set = kept
 	}
 	for _, h := range set {
-		if err := e.quietly(h.t, func() error { return e.show(h, d) }); err != nil {
+		if err := e.quietly(h.t, 1, func() error { return e.show(h, d) }); err != nil {
 			return 0, err
 		}
 		if h.reason == "" {

@@ -11,8 +11,8 @@ const schemaFormat = 1
 // shadowSQL creates the shadow tables. They are part of the on-disk format: see SCHEMA.md.
 const shadowSQL = `
 CREATE TABLE tributary_meta(key TEXT NOT NULL PRIMARY KEY, value) WITHOUT ROWID;
-CREATE TABLE tributary_state(id INTEGER PRIMARY KEY CHECK (id = 1), applying INTEGER NOT NULL);
-INSERT INTO tributary_state VALUES (1, 0);
+CREATE TABLE tributary_state(id INTEGER PRIMARY KEY CHECK (id = 1));
+INSERT INTO tributary_state VALUES (1);
 CREATE TABLE tributary_site(ord INTEGER PRIMARY KEY, site BLOB NOT NULL UNIQUE);
 CREATE TABLE tributary_table(id INTEGER PRIMARY KEY, name TEXT NOT NULL COLLATE NOCASE UNIQUE, fresh INTEGER NOT NULL, loose TEXT NOT NULL, schema TEXT NOT NULL);
 CREATE TABLE tributary_column(tbl INTEGER NOT NULL, ord INTEGER NOT NULL, name TEXT, PRIMARY KEY (tbl, ord)) WITHOUT ROWID;

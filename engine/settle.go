@@ -129,7 +129,7 @@ func (e *Engine) promoteAll(d *touched) error {
 				continue
 			}
 			place := func(n *clock) { n.pos = c.pos } // the fold has given it a position already
-			if err := e.quietly(t, func() error { return e.storeRow(s, place, d) }); err != nil {
+			if err := e.quietly(t, 1, func() error { return e.storeRow(s, place, d) }); err != nil {
 				return err
 			}
 		}
@@ -186,7 +186,7 @@ func (e *Engine) hide(t *table, key []crdt.Value, reason, detail string, d *touc
 		return err
 	}
 	d.delete(t, key)
-	return e.quietly(t, func() error { return e.runRows([][]crdt.Value{key}, t.sql.remove) })
+	return e.quietly(t, 1, func() error { return e.runRows([][]crdt.Value{key}, t.sql.remove) })
 }
 
 func byBirth(a, b *hidden) int {
@@ -258,7 +258,7 @@ func (e *Engine) tryShow(h *hidden, d *touched) (bool, error) {
 		}
 	}
 	was := *h
-	if err := e.quietly(h.t, func() error { return e.show(h, d) }); err != nil {
+	if err := e.quietly(h.t, 1, func() error { return e.show(h, d) }); err != nil {
 		return false, err
 	}
 	return h.reason == "" && was.reason != "", nil

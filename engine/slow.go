@@ -97,7 +97,7 @@ func (b *batch) slowRow(i int) error {
 	if len(s.row.Lives) == 0 {
 		s.clock.birth = deleter(r, s.row.Deleted)
 	}
-	return e.quietly(b.t, func() error { return e.storeRow(s, b.a.place, b.a.touched) })
+	return e.quietly(b.t, 1, func() error { return e.storeRow(s, b.a.place, b.a.touched) })
 }
 
 // takeParked takes from a change that was parked the values of columns that are new here: they have the stamp already, of

@@ -2,9 +2,9 @@ package engine
 
 import "errors"
 
-// manyRows is from when on it pays to switch the triggers off and compile the statements without them: a capture
-// trigger that finds that it has nothing to do takes as long as the insert itself. Tests lower it.
-var manyRows = 500
+// manyRows is from when on it pays to switch the triggers off and compile the statements without them, rather than to
+// take out of the feed what they log. Tests lower it.
+var manyRows = 150
 
 // withoutTriggers runs f with all triggers switched off, if none but our own are on tracked tables.
 func (e *Engine) withoutTriggers(f func() error) (err error) {

@@ -23,11 +23,9 @@ const (
 const maskBits = 60
 
 // feedTime is the wall clock in Unix milliseconds, as SQL of every SQLite. It is exact: SQLite's clock is in integer
-// milliseconds, a Julian day in a double is off by 0.03 ms at most, and the half rounds. https://sqlite.org/lang_datefunc.html
-const feedTime = "CAST(julianday('now') * 86400000.0 - 210866759999999.5 AS INTEGER)"
-
-// notApplying holds back the triggers while the engine writes what came from elsewhere.
-const notApplying = "(SELECT applying FROM tributary_state) = 0"
+// milliseconds, a Julian day in a double is off by 0.03 ms at most, and the half rounds. Without an argument it is now, and
+// there is no text to be read. https://sqlite.org/lang_datefunc.html
+const feedTime = "CAST(julianday() * 86400000.0 - 210866759999999.5 AS INTEGER)"
 
 // triggerNames are all the triggers that a tracked table can have; some tables need fewer.
 func triggerNames(id int64) []string {
@@ -44,13 +42,15 @@ func triggerName(id int64, kind string) string { return fmt.Sprintf("tributary_%
 // left out); columns is the number of ordinals in use, dropped ones included.
 //
 // No two of them fire for one change in an order that matters, since SQLite does not define that order.
+// Nothing holds them back while the engine writes what came from elsewhere: it takes out what they log (quietly). To look
+// for a sign that it does would cost each write of everybody else a tenth.
 func triggerSQL(t *tableSchema, id int64, ordinal func(column string) int, columns int) []string {
 	g := triggerText{t: t, id: id}
 	out := []string{
 		g.trigger("insert", "AFTER INSERT", g.keyNotNull("NEW"), g.logValues(fmt.Sprint(maskInsert), "NEW")),
-		g.trigger("update", "AFTER UPDATE", g.keySame()+g.keyNotNull("NEW"), g.logValues(g.mask(ordinal, columns), "NEW")),
+		g.trigger("update", "AFTER UPDATE", append(g.keyNotNull("NEW"), "NOT "+g.keyChanged()), g.logValues(g.mask(ordinal, columns), "NEW")),
 		g.trigger("delete", "AFTER DELETE", g.keyNotNull("OLD"), g.logValues(fmt.Sprint(maskDelete), "OLD")),
-		g.trigger("rekey", "AFTER UPDATE OF "+g.keyAssigned(), " AND "+g.keyChanged(), g.logRekey(maskDelete, "OLD")+g.logRekey(maskInsert, "NEW")),
+		g.trigger("rekey", "AFTER UPDATE OF "+g.keyAssigned(), []string{g.keyChanged()}, g.logRekey(maskDelete, "OLD")+g.logRekey(maskInsert, "NEW")),
 	}
 	return append(out, g.evictions()...)
 }
@@ -61,8 +61,13 @@ type triggerText struct {
 	id int64
 }
 
-func (g triggerText) trigger(kind, event, condition, body string) string {
-	return fmt.Sprintf("CREATE TRIGGER %s %s ON %s WHEN %s%s BEGIN%s END", triggerName(g.id, kind), event, sqltext.Ident(g.t.Name), notApplying, condition, body)
+// trigger is a CREATE TRIGGER statement; it runs where all of when is true.
+func (g triggerText) trigger(kind, event string, when []string, body string) string {
+	condition := ""
+	if len(when) > 0 {
+		condition = " WHEN " + strings.Join(when, " AND ")
+	}
+	return fmt.Sprintf("CREATE TRIGGER %s %s ON %s%s BEGIN%s END", triggerName(g.id, kind), event, sqltext.Ident(g.t.Name), condition, body)
 }
 
 // into is the start of the statement that appends to the feed.
@@ -77,8 +82,8 @@ func (g triggerText) logValues(mask, row string) string {
 // logRekey logs one half of a changed key; a half with NULL in it is no replicated row.
 func (g triggerText) logRekey(mask int, row string) string {
 	where := ""
-	if c := g.keyNotNull(row); c != "" {
-		where = " WHERE" + strings.TrimPrefix(c, " AND")
+	if c := g.keyNotNull(row); len(c) > 0 {
+		where = " WHERE " + strings.Join(c, " AND ")
 	}
 	return fmt.Sprintf("%s SELECT %d, %d, %s, %s%s;", g.into(), g.id, mask, feedTime, g.key(row), where)
 }
@@ -92,16 +97,15 @@ func (g triggerText) key(row string) string {
 	return strings.Join(terms, ", ")
 }
 
-// keyNotNull is " AND NEW.a IS NOT NULL …" for key columns that can be NULL: such rows are not replicated, because
+// keyNotNull is NEW.a IS NOT NULL for each key column that can be NULL: such rows are not replicated, because
 // NULL keys do not tell rows apart. https://sqlite.org/nulls.html
-func (g triggerText) keyNotNull(row string) string {
-	var b strings.Builder
+func (g triggerText) keyNotNull(row string) (terms []string) {
 	for _, k := range g.t.Key {
 		if !g.t.RowidKey && !k.NotNull {
-			fmt.Fprintf(&b, " AND %s.%s IS NOT NULL", row, sqltext.Ident(k.Name))
+			terms = append(terms, fmt.Sprintf("%s.%s IS NOT NULL", row, sqltext.Ident(k.Name)))
 		}
 	}
-	return b.String()
+	return terms
 }
 
 func (g triggerText) keyChanged() string {
@@ -111,8 +115,6 @@ func (g triggerText) keyChanged() string {
 	}
 	return "(" + strings.Join(terms, " OR ") + ")"
 }
-
-func (g triggerText) keySame() string { return " AND NOT " + g.keyChanged() }
 
 // keyAssigned lists the names by which a statement can assign to the key. SQLite compares the list with the words of the
 // statement, so the rowid's own names have to be in it; if another column has such a name, the condition sorts it out. https://sqlite.org/lang_createtable.html#rowid
@@ -171,8 +173,8 @@ func differs(c columnSchema) string {
 // It survives ALTER TABLE DROP COLUMN, which otherwise refuses while a trigger names the column. The columns are named in
 // an inner scalar subquery, whose FROM-less scope leaves NEW and OLD to the trigger; when the trigger's row has no such column
 // any more, the search goes on in the outer FROM, where tables called new and old have a 0 of that name: no bit.
-// The tables cost next to nothing: the first is one row of tributary_state, and SQLite drops the second, a left join by
-// primary key of which nothing is used, from the plan. https://sqlite.org/optoverview.html#omitnoopjoin
+// That FROM costs next to nothing: no row of it is ever wanted, so SQLite opens no table, and a count of no rows still
+// makes one row of the mask. https://sqlite.org/lang_aggfunc.html
 // RENAME COLUMN rewrites OLD.x and NEW.x but not the aliases, so a column that was renamed can only be dropped after the
 // engine has made the triggers anew.
 func (g triggerText) mask(ordinal func(string) int, columns int) string {
@@ -200,8 +202,11 @@ func (g triggerText) mask(ordinal func(string) int, columns int) string {
 		}
 	}
 	names := strings.Join(fallback, ", ")
-	return fmt.Sprintf("(SELECT (SELECT %s) FROM (SELECT %s FROM tributary_state) AS new LEFT JOIN (SELECT %s FROM tributary_state WHERE id = 1) AS old)",
-		strings.Join(text, " || ',' || "), names, names)
+	none := fmt.Sprintf("FROM (SELECT %s FROM tributary_state) AS new, (SELECT %s FROM tributary_state) AS old WHERE 0", names, names)
+	if len(text) == 1 {
+		return fmt.Sprintf("(SELECT (SELECT %s) + count(*) %s)", text[0], none)
+	}
+	return fmt.Sprintf("(SELECT (SELECT %s) || substr('', count(*)) %s)", strings.Join(text, " || ',' || "), none)
 }
 
 // triggerColumns reads back from the stored text of an update trigger which column each ordinal stands for. SQLite

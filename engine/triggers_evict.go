@@ -26,8 +26,8 @@ func (g triggerText) evictions() []string {
 		return nil
 	}
 	return []string{
-		g.trigger("evict_insert", "BEFORE INSERT", "", onInsert.String()),
-		g.trigger("evict_update", "BEFORE UPDATE"+g.assigned(columns), "", onUpdate.String()),
+		g.trigger("evict_insert", "BEFORE INSERT", nil, onInsert.String()),
+		g.trigger("evict_update", "BEFORE UPDATE"+g.assigned(columns), nil, onUpdate.String()),
 	}
 }
 

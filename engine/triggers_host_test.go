@@ -17,8 +17,8 @@ import (
 
 // shadowForTriggers is what triggers need of the shadow tables.
 const shadowForTriggers = `
-CREATE TABLE tributary_state(id INTEGER PRIMARY KEY CHECK (id = 1), applying INTEGER NOT NULL);
-INSERT INTO tributary_state VALUES (1, 0);
+CREATE TABLE tributary_state(id INTEGER PRIMARY KEY CHECK (id = 1));
+INSERT INTO tributary_state VALUES (1);
 CREATE TABLE tributary_feed(pos INTEGER PRIMARY KEY, tbl INTEGER, mask, at INTEGER, k0, k1, k2, k3, k4);`
 
 // captured is a database file with tracked tables, written by one of the hosts.

@@ -226,18 +226,6 @@ var captureCases = []struct {
 		UPDATE t SET u = 2, x = 2
 		DELETE FROM t`,
 		"1:-1 1; 1:3 1; 1:-2 1", false},
-	{"applying", "CREATE TABLE t(id INTEGER PRIMARY KEY, u UNIQUE, x)", "t",
-		`BEGIN
-		UPDATE tributary_state SET applying = 1
-		INSERT INTO t VALUES (1, 1, 1), (2, 2, 2)
-		REPLACE INTO t VALUES (3, 1, 1)
-		UPDATE t SET x = 2, u = u + 10
-		UPDATE t SET id = 9 WHERE id = 3
-		DELETE FROM t WHERE id = 9
-		UPDATE tributary_state SET applying = 0
-		COMMIT
-		DELETE FROM t`,
-		"1:-2 2", false},
 }
 
 func sorted(feed string) string {

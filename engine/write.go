@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/tributary-db/tributary/crdt"
@@ -13,7 +14,7 @@ func (b *batch) write() error {
 	if err := e.runRows(b.out, b.t.sql.upsert); err != nil {
 		return err
 	}
-	return e.quietly(b.t, func() error {
+	return e.quietly(b.t, len(b.deletes)+len(b.inserts)+len(b.updates), func() error {
 		if err := e.runRows(b.deletes, b.t.sql.remove); err != nil {
 			return err
 		}
@@ -137,21 +138,21 @@ func (e *Engine) loadValues(h *hidden) (found bool, err error) {
 // quietly runs f, which writes to the user's table, without capturing it as a local change. Triggers of the user run,
 // so that full-text indexes and the like stay true, unless one of them writes to tracked tables, whose effects come
 // with the changes of their origin and would be made twice, or can refuse rows.
-func (e *Engine) quietly(t *table, f func() error) (err error) {
-	depth, err := e.one("SELECT applying FROM tributary_state")
+//
+// The capture triggers run too, unless there are many rows and no triggers but ours, and what they log is taken out of the feed
+// again. What was there before stays.
+func (e *Engine) quietly(t *table, rows int, f func() error) (err error) {
+	last, err := e.one("SELECT ifnull(max(pos), 0) FROM tributary_feed")
 	if err != nil {
 		return err
 	}
-	set := func(n int64) error { return e.run("UPDATE tributary_state SET applying = ?1", crdt.Int(n)) }
-	if err := set(depth.Int() + 1); err != nil {
-		return err
-	}
 	defer func() {
-		if rerr := set(depth.Int()); err == nil {
+		rerr := e.run(fmt.Sprintf("DELETE FROM tributary_feed WHERE pos > ?1 AND mask IS NOT %d", maskAbsorb), last)
+		if err == nil {
 			err = rerr
 		}
 	}()
-	if e.writesTracked(t) {
+	if rows >= manyRows && len(t.schema.Triggers) == 0 || e.writesTracked(t) {
 		was, err := e.conn.EnableTriggers(false)
 		if err != nil {
 			return err

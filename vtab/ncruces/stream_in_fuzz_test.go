@@ -53,7 +53,7 @@ func FuzzStreamIn(f *testing.F) {
 	s.exec("CREATE TABLE t(k INTEGER PRIMARY KEY, v UNIQUE); CREATE TABLE task(id PRIMARY KEY NOT NULL, title, done)")
 	s.exec("SELECT tributary_track_all(); CREATE VIRTUAL TABLE i USING stream_in(); CREATE VIRTUAL TABLE e USING stream_in(mode='eventual')")
 	s.exec("INSERT INTO t VALUES (1, 'a'), (7, 'b'); INSERT INTO task VALUES (1, 'x', 0); SELECT tributary_fold()")
-	state := "SELECT (SELECT group_concat(k || v) FROM t), (SELECT count(*) FROM task), (SELECT count(*) FROM tributary_waiting), (SELECT count(*) FROM tributary_unknown), (SELECT count(*) FROM tributary_site), (SELECT applying FROM tributary_state), tributary_vector(), tributary_check()"
+	state := "SELECT (SELECT group_concat(k || v) FROM t), (SELECT count(*) FROM task), (SELECT count(*) FROM tributary_waiting), (SELECT count(*) FROM tributary_unknown), (SELECT count(*) FROM tributary_site), (SELECT count(*) FROM tributary_feed), tributary_vector(), tributary_check()"
 	want := all(f, s.c, state)
 	f.Fuzz(func(t *testing.T, b []byte) {
 		s.t = t
