@@ -23,7 +23,7 @@ type Medium struct {
 	Restart  func(t *testing.T)                  // the broker goes away and comes back with what it had
 	Corrupt  func(t *testing.T, db, site string) // damages the newest package that the site has published
 
-	// Cannot names levers ("Truncate") that this medium has no way to pull, and why.
+	// Cannot names levers ("Truncate") that this medium has no way to pull, and why; "Snapshots" if it keeps none.
 	Cannot map[string]string
 	// Patience bounds every wait. 0: 30 s.
 	Patience time.Duration
@@ -62,6 +62,11 @@ func TestTransport(t *testing.T, open func(t *testing.T) *Medium) {
 		{"exchange/errors", exchangeErrors},
 		{"exchange/close ends it", closeEndsExchange},
 		{"registry", registry},
+		{"snapshot/round trip", snapshotRoundTrip},
+		{"snapshot/newest first", snapshotOrder},
+		{"snapshot/whole or not at all", snapshotWhole},
+		{"snapshot/none", snapshotNone},
+		{"snapshot/cursor", snapshotCursor},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			b := &trial{T: t, m: open(t)}

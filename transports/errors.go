@@ -16,4 +16,8 @@ var (
 	ErrDenied = errors.New("transport: not permitted")
 	// ErrClone: somebody else publishes under this site's identity.
 	ErrClone = errors.New("transport: another replica publishes under this identity")
+	// ErrNoSnapshot: the snapshot is not, or not any more, on the medium.
+	ErrNoSnapshot = errors.New("transport: there is no such snapshot")
+	// ErrDamaged: the content of a snapshot is not the one that it was stored with.
+	ErrDamaged = errors.New("transport: the snapshot is damaged")
 )

@@ -5,14 +5,15 @@
 //
 //	<database>/<site>/<number>-<from>-<to>-<id>.pkg   16 hex digits each, the id whole; number is dense, from 1
 //	<database>/.sites/<site>.json                     what a site last told of itself
+//	<database>/.snapshots/<id>.snap and <id>.json     a snapshot, and what tells of it
 //
 // Files appear by rename after a sync, so a reader never sees half of one where rename is atomic. Where it is not (a copy
 // in progress, a sync tool that writes in place) the file's name tells what its content must hash to; one that does not
 // is as good as absent, and is tried again. Files may appear in any order, and late: a reader remembers the numbers that
 // it has jumped over. Old files may be deleted at any time; who had not read them gets ErrCursorLost.
 //
-// There is no exchange: nobody answers questions here. So a folder from which files were deleted cannot help a new
-// replica to its beginning; make that one with clone.
+// There is no exchange: nobody answers questions here. A folder from which files were deleted helps a new replica to its
+// beginning by a snapshot, if there is one.
 package dir
 
 import (
@@ -61,6 +62,7 @@ var (
 	_ transports.Tailer    = (*Transport)(nil)
 	_ transports.Registry  = (*Transport)(nil)
 	_ transports.Counter   = (*Transport)(nil)
+	_ transports.Snapshots = (*Transport)(nil)
 )
 
 // Open returns a handle on a folder, which may be missing yet, or away: a stick that is not plugged in.

@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"maps"
 	"math/rand/v2"
 	"sync"
@@ -200,4 +201,64 @@ func (t *Transport) Serve(ctx context.Context, db, site string, answer transport
 		return context.Cause(both)
 	}
 	return err
+}
+
+// PutSnapshot may refuse.
+func (t *Transport) PutSnapshot(ctx context.Context, s transports.Snapshot, content io.Reader) error {
+	return t.kept(ctx, func(ctx context.Context, k transports.Snapshots) error { return k.PutSnapshot(ctx, s, content) })
+}
+
+// Snapshots may refuse.
+func (t *Transport) Snapshots(ctx context.Context, db string) (list []transports.Snapshot, err error) {
+	err = t.kept(ctx, func(ctx context.Context, k transports.Snapshots) error {
+		list, err = k.Snapshots(ctx, db)
+		return err
+	})
+	return list, err
+}
+
+// OpenSnapshot may refuse, or turn a bit of the content. A handle that is cut off meanwhile reads on.
+func (t *Transport) OpenSnapshot(ctx context.Context, s transports.Snapshot) (r io.ReadCloser, err error) {
+	err = t.kept(ctx, func(_ context.Context, k transports.Snapshots) error {
+		if r, err = k.OpenSnapshot(ctx, s); err == nil && t.hit("corrupt", func(r Rates) float64 { return r.Corrupt }) {
+			r = &spoiled{r, s}
+		}
+		return err
+	})
+	return r, err
+}
+
+// kept runs a call of a wrapped transport that keeps snapshots.
+func (t *Transport) kept(ctx context.Context, call func(context.Context, transports.Snapshots) error) error {
+	k, ok := t.Transport.(transports.Snapshots)
+	if !ok {
+		return errors.ErrUnsupported
+	}
+	both, cancel, err := t.connected(ctx)
+	if err != nil {
+		return err
+	}
+	defer cancel()
+	if t.hit("refuse", func(r Rates) float64 { return r.Refuse }) {
+		return ErrInjected
+	}
+	return call(both, k)
+}
+
+// spoiled turns the first bit of a snapshot, and fails at its end as a transport must.
+type spoiled struct {
+	io.ReadCloser
+	s transports.Snapshot
+}
+
+func (r *spoiled) Read(b []byte) (int, error) {
+	n, err := r.ReadCloser.Read(b)
+	if n > 0 && r.s.Size > 0 {
+		b[0] ^= 1
+		r.s.Size = 0
+	}
+	if err == io.EOF {
+		err = transports.ErrDamaged
+	}
+	return n, err
 }

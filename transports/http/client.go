@@ -46,6 +46,7 @@ var (
 	_ transports.Tailer    = (*Transport)(nil)
 	_ transports.Registry  = (*Transport)(nil)
 	_ transports.Counter   = (*Transport)(nil)
+	_ transports.Snapshots = (*Transport)(nil)
 )
 
 // Dial makes a transport that speaks to the handler at an address such as https://hub.example/sync. It fails only if that
@@ -131,6 +132,7 @@ func meaning(status int, text string) error {
 		nethttp.StatusGone: transports.ErrCursorLost, nethttp.StatusRequestEntityTooLarge: transports.ErrTooLarge,
 		nethttp.StatusMisdirectedRequest: transports.ErrNoPeer, nethttp.StatusUnauthorized: transports.ErrDenied,
 		nethttp.StatusForbidden: transports.ErrDenied, nethttp.StatusNotImplemented: errors.ErrUnsupported,
+		nethttp.StatusUnprocessableEntity: transports.ErrDamaged, nethttp.StatusNotFound: transports.ErrNoSnapshot,
 	}[status]
 	switch {
 	case status == nethttp.StatusBadGateway:

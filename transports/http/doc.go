@@ -15,9 +15,13 @@
 //	GET  v1/tail?db=&site=        the newest package of a site, without its body, as JSON
 //	POST v1/site?db=&site=        what a site tells of itself
 //	GET  v1/sites?db=             what all have told, as JSON
+//	GET  v1/snapshots?db=         the snapshots that are kept, the newest first, as JSON
+//	POST v1/snapshot?db=&site=&id=&size=    a line of JSON, which is what is to be known of it in base64, then the content
+//	GET  v1/snapshot?db=&id=      the content of one
 //
-// Errors are text, with a status: 401 and 403 not permitted, 410 the position is gone, 413 too large, 421 no peer
-// answered, 502 the peer's own error, 503 the medium behind the handler failed or is closed.
+// Errors are text, with a status: 401 and 403 not permitted, 404 there is no such snapshot, 410 the position is gone, 413
+// too large, 421 no peer answered, 422 the snapshot came damaged, 501 the medium cannot do that, 502 the peer's own error,
+// 503 the medium behind the handler failed or is closed.
 //
 // A server that is stopped (http.Server.Shutdown) first has to end the requests that wait: close the handler's transport.
 package http

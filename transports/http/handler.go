@@ -26,6 +26,8 @@ type HandlerOptions struct {
 	Authorize func(r *nethttp.Request, db, site string) error
 	// MaxBody bounds the bytes of one request. 0: 64 MiB.
 	MaxBody int64
+	// MaxSnapshot bounds the bytes of one snapshot. 0: 4 GiB. A medium in memory wants less.
+	MaxSnapshot int64
 	// MaxWait bounds how long a request waits for news. 0: 25 s, which proxies allow.
 	MaxWait time.Duration
 }
@@ -52,16 +54,22 @@ func NewHandler(t transports.Transport, o *HandlerOptions) *Handler {
 	if h.o.MaxWait <= 0 {
 		h.o.MaxWait = 25 * time.Second
 	}
+	if h.o.MaxSnapshot <= 0 {
+		h.o.MaxSnapshot = 4 << 30
+	}
 	for pattern, f := range map[string]func(nethttp.ResponseWriter, *nethttp.Request) error{
 		"POST /v1/log": h.publish, "GET /v1/log": h.read, "POST /v1/ask": h.ask, "POST /v1/serve": h.serve, "POST /v1/answer": h.answer,
 		"GET /v1/tail": h.tail, "POST /v1/site": h.announce, "GET /v1/sites": h.sites,
+		"POST /v1/snapshot": h.putSnapshot, "GET /v1/snapshot": h.getSnapshot, "GET /v1/snapshots": h.listSnapshots,
 	} {
 		h.mux.HandleFunc(pattern, func(w nethttp.ResponseWriter, r *nethttp.Request) {
 			if err := h.admit(r); err != nil {
 				fail(w, err)
 				return
 			}
-			r.Body = nethttp.MaxBytesReader(w, r.Body, h.o.MaxBody)
+			if r.URL.Path != "/v1/snapshot" { // which has a limit of its own
+				r.Body = nethttp.MaxBytesReader(w, r.Body, h.o.MaxBody)
+			}
 			if err := f(w, r); err != nil {
 				fail(w, err)
 			}
@@ -89,7 +97,7 @@ func (h *Handler) admit(r *nethttp.Request) error {
 		}
 	}
 	if h.o.Authorize != nil {
-		if err := h.o.Authorize(r, r.FormValue("db"), r.URL.Query().Get("site")); err != nil {
+		if err := h.o.Authorize(r, r.URL.Query().Get("db"), r.URL.Query().Get("site")); err != nil {
 			return &statusError{nethttp.StatusForbidden, err.Error()}
 		}
 	}
@@ -108,6 +116,10 @@ func fail(w nethttp.ResponseWriter, err error) {
 		status = nethttp.StatusRequestEntityTooLarge
 	case errors.Is(err, transports.ErrNoPeer):
 		status = nethttp.StatusMisdirectedRequest
+	case errors.Is(err, transports.ErrNoSnapshot):
+		status = nethttp.StatusNotFound
+	case errors.Is(err, transports.ErrDamaged):
+		status = nethttp.StatusUnprocessableEntity
 	case errors.Is(err, errFrame):
 		status = nethttp.StatusBadRequest
 	}

@@ -30,6 +30,7 @@ type Hub struct {
 	changed  chan struct{}   // closed and replaced when anything above changes
 	peers    []*peer
 	sites    map[string]transports.Sighting
+	snaps    []kept // oldest first
 }
 
 type peer struct {
@@ -86,6 +87,7 @@ var (
 	_ transports.Transport = (*Transport)(nil)
 	_ transports.Tailer    = (*Transport)(nil)
 	_ transports.Registry  = (*Transport)(nil)
+	_ transports.Snapshots = (*Transport)(nil)
 )
 
 // Caps has both halves.

@@ -6,6 +6,8 @@
 //
 //	crdt.v1.<part>.<db>.<scope>.<site>   packages; stream CRDT-<fleet>-<part>; part is 0 and scope is - for now
 //	here.v1.<db>.<site>                  what a site last told of itself; stream CRDT-<fleet>-HERE
+//	snap.v1.<db>.<site>.<slot>.<n>       chunks of snapshots that a site has made, and "head", which tells of them;
+//	                                     stream CRDT-<fleet>-SNAP
 //	ask.v1.<db>                          requests to anybody (queue group "ask")
 //	ask.v1.<db>.<site>                   requests to one site
 //
@@ -19,4 +21,7 @@
 //
 // A package above one chunk (256 KiB) is published as an atomic batch, so its chunks appear together or not at all;
 // where the stream does not allow that, chunks go one by one, and readers leave out groups that are not whole.
+//
+// Snapshots are not in an Object Store: that needs rollups, by which who may write one object can wipe all of them. Here a
+// site has a few slots of its own on a stream that keeps one message for each subject, and fills the oldest again.
 package nats

@@ -43,6 +43,7 @@ var (
 	_ transports.Tailer    = (*Transport)(nil)
 	_ transports.Registry  = (*Transport)(nil)
 	_ transports.Counter   = (*Transport)(nil)
+	_ transports.Snapshots = (*Transport)(nil)
 )
 
 // Open begins to connect, and goes on trying for ever. It fails only if the options cannot be used.

@@ -35,7 +35,7 @@ type Options struct {
 	Fleet    string        // "": default
 	Replicas int           // of streams that are made here; 0: 1
 	MaxAge   time.Duration // 0: 7 days
-	MaxBytes int64         // 0: 10 GiB
+	MaxBytes int64         // of the log, and of all snapshots; 0: 10 GiB
 	NoCreate bool          // streams are made by the administrator
 	// Durability is what the server's configuration promises; the protocol cannot tell. 0: Replicated for a stream of three
 	// replicas or more, else Accepted.

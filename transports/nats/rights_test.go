@@ -3,6 +3,8 @@ package nats_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"iter"
 	"path/filepath"
 	"strings"
@@ -40,6 +42,9 @@ func TestRights(t *testing.T) {
 	if err := admin.Publish(t.Context(), pack("admin", 1, "first")); err != nil {
 		t.Fatal(err)
 	}
+	if err := admin.PutSnapshot(t.Context(), snapshot("admin", "first"), strings.NewReader("first")); err != nil {
+		t.Fatal(err)
+	}
 	a, b := open("site-a", "change-a", "_INBOX_a"), open("site-b", "change-b", "_INBOX_b")
 
 	// What a site must be able to do.
@@ -57,6 +62,12 @@ func TestRights(t *testing.T) {
 	}
 	if l, err := b.Sites(t.Context(), "d"); err != nil || len(l) != 2 {
 		t.Errorf("%d sites, %v", len(l), err)
+	}
+	if err := a.PutSnapshot(t.Context(), snapshot(siteA, "state of a"), strings.NewReader("state of a")); err != nil {
+		t.Error(err)
+	}
+	if err := readsSnapshot(t, b, siteA, "state of a"); err != nil {
+		t.Error(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error)
@@ -86,19 +97,28 @@ func TestRights(t *testing.T) {
 	if err := a.Announce(t.Context(), transports.Sighting{DB: "d", Site: siteB}); !errors.Is(err, transports.ErrDenied) {
 		t.Errorf("announcing another: %v, want ErrDenied", err)
 	}
+	if err := a.PutSnapshot(t.Context(), snapshot(siteB, "as b"), strings.NewReader("as b")); !errors.Is(err, transports.ErrDenied) {
+		t.Errorf("a snapshot as another: %v, want ErrDenied", err)
+	}
 	nc, err := natsgo.Connect(srv.URL(), natsgo.UserInfo("site-a", "change-a"), natsgo.CustomInboxPrefix("_INBOX_a"), natsgo.ErrorHandler(func(*natsgo.Conn, *natsgo.Subscription, error) {}))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer nc.Close()
-	for _, subject := range []string{"$JS.API.STREAM.DELETE.CRDT-default-0", "$JS.API.STREAM.PURGE.CRDT-default-0", "$JS.API.STREAM.UPDATE.CRDT-default-0", "$JS.API.STREAM.MSG.DELETE.CRDT-default-0"} {
+	for _, subject := range []string{"$JS.API.STREAM.DELETE.CRDT-default-0", "$JS.API.STREAM.PURGE.CRDT-default-0", "$JS.API.STREAM.UPDATE.CRDT-default-0", "$JS.API.STREAM.MSG.DELETE.CRDT-default-0",
+		"$JS.API.STREAM.DELETE.CRDT-default-SNAP", "$JS.API.STREAM.PURGE.CRDT-default-SNAP"} {
 		if res, err := nc.Request(subject, []byte(`{"seq":1}`), 200*time.Millisecond); err == nil {
 			t.Errorf("%s was answered: %s", subject, res.Data)
 		}
 	}
-	roll := &natsgo.Msg{Subject: "crdt.v1.0.d.-." + siteA, Header: natsgo.Header{"Nats-Rollup": {"all"}}, Data: []byte("x")}
-	if res, err := nc.RequestMsg(roll, time.Second); err != nil || !strings.Contains(string(res.Data), "error") {
-		t.Errorf("a rollup: %v, %v", res, err)
+	for _, subject := range []string{"crdt.v1.0.d.-." + siteA, "snap.v1.d." + siteA + ".0.head"} {
+		roll := &natsgo.Msg{Subject: subject, Header: natsgo.Header{"Nats-Rollup": {"all"}}, Data: []byte("x")}
+		if res, err := nc.RequestMsg(roll, time.Second); err != nil || !strings.Contains(string(res.Data), "error") {
+			t.Errorf("a rollup on %s: %v, %v", subject, res, err)
+		}
+	}
+	if err := readsSnapshot(t, b, "admin", "first"); err != nil {
+		t.Error(err)
 	}
 	spy, err := nc.SubscribeSync("_INBOX_b.>")
 	if err == nil {
@@ -114,4 +134,32 @@ func TestRights(t *testing.T) {
 	if _, err := natsgo.Connect(srv.URL()); err == nil {
 		t.Error("a stranger got in")
 	}
+}
+
+func snapshot(site, content string) transports.Snapshot {
+	return transports.Snapshot{DB: "d", Site: site, ID: transports.PackageID([]byte(content)), Size: int64(len(content))}
+}
+
+// readsSnapshot reads a snapshot that must be listed.
+func readsSnapshot(t *testing.T, tr *nats.Transport, site, want string) error {
+	t.Helper()
+	list, err := tr.Snapshots(t.Context(), "d")
+	if err != nil {
+		return err
+	}
+	for _, s := range list {
+		if s.Site != site {
+			continue
+		}
+		r, err := tr.OpenSnapshot(t.Context(), s)
+		if err != nil {
+			return err
+		}
+		defer r.Close()
+		if got, err := io.ReadAll(r); err != nil || string(got) != want {
+			return fmt.Errorf("the snapshot of %s holds %q, %v", site, got, err)
+		}
+		return nil
+	}
+	return fmt.Errorf("no snapshot of %s in a list of %d", site, len(list))
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"slices"
 	"strings"
-	"time"
 
 	natsgo "github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -39,41 +38,17 @@ func (t *Transport) Sites(ctx context.Context, db string) ([]transports.Sighting
 		return nil, err
 	}
 	defer cancel()
-	call, stop := context.WithTimeout(ctx, 4*t.o.Call)
-	defer stop()
-	c, err := t.js.CreateConsumer(call, t.hereStream(), jetstream.ConsumerConfig{
-		AckPolicy: jetstream.AckNonePolicy, DeliverPolicy: jetstream.DeliverLastPerSubjectPolicy, FilterSubject: here(db, "*"),
-		MemoryStorage: true, InactiveThreshold: 30 * time.Second,
-	})
-	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		return nil, nil
-	}
+	msgs, err := t.lastOf(ctx, t.hereStream(), here(db, "*"), 500)
 	if err != nil {
 		return nil, t.fail("listing sites", err)
 	}
-	defer t.js.DeleteConsumer(call, t.hereStream(), c.CachedInfo().Name)
 	var out []transports.Sighting
-	for left := int(c.CachedInfo().NumPending); left > 0; {
-		b, err := c.Fetch(min(left, 500), jetstream.FetchMaxWait(t.o.Call))
-		if err != nil {
-			return nil, t.fail("listing sites", err)
+	for _, m := range msgs {
+		site, ok := siteOf(m.Subject())
+		md, err := m.Metadata()
+		if ok && err == nil {
+			out = append(out, transports.Sighting{DB: db, Site: site, At: md.Timestamp, Info: m.Data()})
 		}
-		n := 0
-		for m := range b.Messages() {
-			n++
-			site, ok := siteOf(m.Subject())
-			md, err := m.Metadata()
-			if ok && err == nil {
-				out = append(out, transports.Sighting{DB: db, Site: site, At: md.Timestamp, Info: m.Data()})
-			}
-		}
-		if err := b.Error(); err != nil {
-			return nil, t.fail("listing sites", err)
-		}
-		if n == 0 {
-			break // they were replaced meanwhile
-		}
-		left -= n
 	}
 	slices.SortFunc(out, func(a, b transports.Sighting) int { return strings.Compare(a.Site, b.Site) })
 	return out, nil

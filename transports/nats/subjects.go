@@ -34,11 +34,21 @@ func untoken(t string) (string, bool) {
 
 func (t *Transport) stream() string     { return "CRDT-" + token(t.o.Fleet) + "-" + part }
 func (t *Transport) hereStream() string { return "CRDT-" + token(t.o.Fleet) + "-HERE" }
+func (t *Transport) snapStream() string { return "CRDT-" + token(t.o.Fleet) + "-SNAP" }
 func changes(db, site string) string    { return changesOf(db) + token(site) }
 func changesOf(db string) string        { return "crdt.v1." + part + "." + token(db) + "." + scope + "." }
 func here(db, site string) string       { return "here.v1." + token(db) + "." + site }
 func askAny(db string) string           { return "ask.v1." + token(db) }
 func askOne(db, site string) string     { return "ask.v1." + token(db) + "." + token(site) }
+
+// snapHead is the last token of what tells of a snapshot; its chunks have their numbers there.
+const snapHead = "head"
+
+func snapPart(db, site, slot, part string) string { return snapOf(db, token(site), slot, part) }
+func snapOf(db, site, slot, part string) string {
+	return "snap.v1." + token(db) + "." + site + "." + slot + "." + part
+}
+
 func siteOf(subject string) (string, bool) {
 	return untoken(subject[strings.LastIndexByte(subject, '.')+1:])
 }

@@ -29,7 +29,7 @@ type Options struct {
 	Token string
 	// Cert and Key make the port speak TLS; CA asks clients for a certificate that it signed.
 	Cert, Key, CA string
-	MaxStore      int64        // bytes of the store; 0: 10 GiB
+	MaxStore      int64        // bytes of the store; 0: 24 GiB
 	NoSync        bool         // acknowledge before a sync; for tests
 	Log           *slog.Logger // nil: silent
 	// ConfigFile is a NATS server configuration that replaces everything above but Dir, Listen and NoSync: users,
@@ -94,7 +94,7 @@ func (o *Options) server() (*server.Options, error) {
 	opts.SyncAlways = !o.NoSync
 	opts.SyncInterval = 2 * time.Minute
 	if opts.JetStreamMaxStore = o.MaxStore; o.MaxStore <= 0 {
-		opts.JetStreamMaxStore = 12 << 30 // beyond what the streams of package nats may take
+		opts.JetStreamMaxStore = 24 << 30 // beyond what the streams of package nats may take
 	}
 	if opts.JetStreamMaxMemory <= 0 {
 		opts.JetStreamMaxMemory = 1 << 30
