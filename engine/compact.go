@@ -38,6 +38,11 @@ func (e *Engine) Compact(ctx context.Context) (r CompactResult, err error) {
 			}
 			r.Tombstones += n
 		}
+		if r.Tombstones > 0 {
+			if err := e.noteForgotten(stable); err != nil {
+				return err
+			}
+		}
 		r.Changesets, err = e.compactLog()
 		return err
 	})

@@ -1,0 +1,57 @@
+package engine_test
+
+import (
+	"testing"
+
+	"github.com/tributary-db/tributary/crdt"
+	"github.com/tributary-db/tributary/engine"
+)
+
+// TestForgotten: who has compacted knows up to where, and so can tell whom its state does not put right.
+func TestForgotten(t *testing.T) {
+	r := newReplicas(t, 3, "CREATE TABLE t(id INTEGER PRIMARY KEY, a, b)")
+	a, b, stranger := r[0], r[1], r[2]
+	ctx := t.Context()
+	forgotten := func(x *replica) crdt.VersionVector {
+		t.Helper()
+		v, err := x.e.Forgotten(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+	a.exec("INSERT INTO t VALUES (1, 'x', 1), (2, 'y', 1)")
+	stranger.apply(a.pull(engine.PullOptions{}, -1)...) // nobody knows of it
+	early := stranger.vector()
+	a.exec("DELETE FROM t WHERE id = 1")
+	for range 3 {
+		sync(t, a, b)
+		if _, err := b.e.Compact(ctx); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(forgotten(a)) != 0 {
+		t.Errorf("a has not compacted and has forgotten %v", forgotten(a))
+	}
+	if res, err := a.e.Compact(ctx); err != nil || res.Tombstones != 1 {
+		t.Fatalf("%+v, %v", res, err)
+	}
+	f := forgotten(a)
+	if len(f) == 0 {
+		t.Fatal("a does not know that it has forgotten a delete")
+	}
+	for what, x := range map[string]struct {
+		have crdt.VersionVector
+		want bool
+	}{
+		"nothing": {nil, false}, "a member": {b.vector(), false}, "a stranger with the row": {early, true},
+		"a stranger with rows of its own": {crdt.VersionVector{{9}: 3}, false},
+	} {
+		if got := engine.MissesDeletes(x.have, f); got != x.want {
+			t.Errorf("%s: %v, want %v", what, got, x.want)
+		}
+	}
+	if err := stranger.e.LearnForgotten(ctx, f); err != nil || !forgotten(stranger).Covers(f) {
+		t.Errorf("learned %v, %v", forgotten(stranger), err)
+	}
+}
