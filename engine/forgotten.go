@@ -43,10 +43,13 @@ func (e *Engine) Forgotten(ctx context.Context) (crdt.VersionVector, error) {
 }
 
 // LearnForgotten notes what another replica has forgotten, whose whole state was applied here: what is not in that is not
-// here either.
+// here either. Inside a transaction it is part of that.
 func (e *Engine) LearnForgotten(ctx context.Context, v crdt.VersionVector) error {
 	if len(v) == 0 {
 		return nil
+	}
+	if e.conn.InTransaction() {
+		return wrap("learn forgotten", e.noteForgotten(v))
 	}
 	return wrap("learn forgotten", e.change(ctx, func() error { return e.noteForgotten(v) }))
 }

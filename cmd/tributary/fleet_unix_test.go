@@ -193,14 +193,7 @@ func TestFleet(t *testing.T) {
 func newFleet(t *testing.T, size int) (nodes []*node, store string) {
 	t.Helper()
 	dir := t.TempDir()
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	bin := filepath.Join(dir, "tributary") // the test binary is the command when it is called so: see TestMain
-	if err := os.Symlink(self, bin); err != nil {
-		t.Skip("no symbolic links here: ", err)
-	}
+	bin := command(t, dir)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -241,6 +234,20 @@ func newFleet(t *testing.T, size int) (nodes []*node, store string) {
 		})
 	}
 	return nodes, store
+}
+
+// command is a name for this test binary under which it is the command: see TestMain.
+func command(t *testing.T, dir string) string {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	bin := filepath.Join(dir, "tributary")
+	if err := os.Symlink(self, bin); err != nil {
+		t.Skip("no symbolic links here: ", err)
+	}
+	return bin
 }
 
 // tear cuts the newest file of messages short, as a disk that lost its last blocks does.

@@ -64,6 +64,9 @@ var counters = []struct {
 	{"answered", "Requests of peers.", func(c replicator.Counters) int64 { return c.Answered }},
 	{"cursor_lost", "Times that the log had lost this replica's position.", func(c replicator.Counters) int64 { return c.CursorLost }},
 	{"tail_lost", "Times that the log had lost what it had accepted.", func(c replicator.Counters) int64 { return c.TailLost }},
+	{"snapshots_made", "Snapshots made.", func(c replicator.Counters) int64 { return c.SnapshotsMade }},
+	{"snapshots_taken", "Snapshots merged into this replica.", func(c replicator.Counters) int64 { return c.SnapshotsTaken }},
+	{"snapshots_refused", "Snapshots that could not be used.", func(c replicator.Counters) int64 { return c.SnapshotsRefused }},
 	{"errors", "Failed calls of the transport.", func(c replicator.Counters) int64 { return c.Errors }},
 }
 
@@ -92,6 +95,14 @@ func (s *server) writeMetrics(w io.Writer, r *nethttp.Request) {
 		for _, d := range s.databases {
 			for _, l := range status[d] {
 				e.sample(name, float64(c.value(l.Counters)), "db", d.name, "link", l.Link)
+			}
+		}
+	}
+	e.family("tributary_snapshot_timestamp_seconds", "gauge", "When the newest snapshot on the medium was stored.")
+	for _, d := range s.databases {
+		for _, l := range status[d] {
+			if !l.SnapshotAt.IsZero() {
+				e.sample("tributary_snapshot_timestamp_seconds", float64(l.SnapshotAt.UnixMilli())/1000, "db", d.name, "link", l.Link)
 			}
 		}
 	}

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 )
@@ -20,6 +22,7 @@ type serveFlags struct {
 	listen    string
 	store     string
 	natsConf  string
+	snapshot  string
 	creds     credentials
 	logFormat string
 	verbose   bool
@@ -36,6 +39,10 @@ one to the other. A medium that is away is tried again, and made up for.
 
 The databases of one fleet have the same NAME on all machines; a file without one is "` + defaultFleetName + `". Several databases in
 one command need names.
+
+Now and then one of the processes of a fleet puts a snapshot of the whole database on the medium (--snapshot-every). A new
+replica, and one that was away until the medium had dropped what it missed, begins with that if no other is there to ask;
+what it has itself stays.
 
 With --listen this machine runs the fleet's NATS server in the same process, and the others connect to it with --nats. With
 --http others can reach this machine: by "tributary serve --via http://HOST:PORT", with any HTTP client, and for
@@ -59,6 +66,7 @@ With --listen this machine runs the fleet's NATS server in the same process, and
 	flags.StringVar(&f.listen, "listen", "", "let others connect to the embedded NATS server at this address, such as :4222")
 	flags.StringVar(&f.store, "nats-store", "", "folder of the embedded NATS server (default beside the first database)")
 	flags.StringVar(&f.natsConf, "nats-config", "", "NATS configuration for the embedded server: users, permissions, TLS")
+	flags.StringVar(&f.snapshot, "snapshot-every", "6h", "how old (6h) or how many bytes of changes behind (500MB) the newest snapshot on a medium\nmay get before this process makes another; \"never\"")
 	f.creds.flags(flags)
 	flags.StringVar(&f.logFormat, "log", "text", "form of the log on stderr: text or json")
 	flags.BoolVar(&f.verbose, "verbose", false, "log more")
@@ -100,10 +108,30 @@ func (a *app) newServer(f serveFlags, args []string) (*server, error) {
 		return nil, errors.New("needs a medium to replicate over: --listen, --nats, --http, --dir or --via; see tributary serve --help")
 	}
 	var err error
+	if s.every, s.everyBytes, err = snapshotEvery(f.snapshot); err != nil {
+		return nil, err
+	}
 	if s.log, err = newLog(a.err, f); err != nil {
 		return nil, err
 	}
 	return s, nil
+}
+
+// snapshotEvery reads a time or a number of bytes.
+func snapshotEvery(s string) (every time.Duration, bytes int64, err error) {
+	if s == "never" {
+		return -1, 0, nil
+	}
+	if every, err := time.ParseDuration(s); err == nil && every > 0 {
+		return every, 0, nil
+	}
+	for unit, factor := range map[string]int64{"KB": 1 << 10, "MB": 1 << 20, "GB": 1 << 30} {
+		digits, ok := strings.CutSuffix(strings.ToUpper(s), unit)
+		if n, err := strconv.ParseInt(digits, 10, 32); ok && err == nil && n > 0 {
+			return 0, n * factor, nil
+		}
+	}
+	return 0, 0, fmt.Errorf("--snapshot-every %q is neither a time such as 6h, nor bytes such as 500MB, nor never", s)
 }
 
 func newLog(w io.Writer, f serveFlags) (*slog.Logger, error) {

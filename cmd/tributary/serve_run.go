@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"sync"
+	"time"
 
 	"github.com/tributary-db/tributary/engine"
 	"github.com/tributary-db/tributary/engine/replicator"
@@ -18,16 +19,18 @@ import (
 
 // server is a running serve.
 type server struct {
-	app       *app
-	flags     serveFlags
-	log       *slog.Logger
-	addresses []string
-	databases []*served
-	media     []medium
-	hub       *mem.Hub // what --http shows, nil without
-	listeners []*listener
-	broker    *embedded.Server // nil without
-	store     *lockFile        // of the broker
+	app        *app
+	flags      serveFlags
+	log        *slog.Logger
+	addresses  []string
+	every      time.Duration // as in replicator.Options.Snapshot
+	everyBytes int64
+	databases  []*served
+	media      []medium
+	hub        *mem.Hub // what --http shows, nil without
+	listeners  []*listener
+	broker     *embedded.Server // nil without
+	store      *lockFile        // of the broker
 }
 
 // served is one database of a server.
@@ -86,6 +89,7 @@ func (s *server) openDatabase(ctx context.Context, d *served) (err error) {
 	}
 	d.loop, err = replicator.New(d.db.engine, ncruces.NewConn(d.db.conn), replicator.Options{
 		DB: d.name, Links: links, Log: s.log, Program: "tributary " + programVersion(),
+		Snapshot: s.every, SnapshotBytes: s.everyBytes,
 	})
 	return err
 }

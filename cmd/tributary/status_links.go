@@ -42,9 +42,17 @@ func printLinks(w io.Writer, links []replicator.Status) error {
 		if l.Site != "" {
 			why = "site " + l.Site[:min(8, len(l.Site))] + ": " + why
 		}
-		rows = append(rows, []string{l.Link, "database " + l.DB, string(l.State), "since " + ago(l.Since), cell(why, 100)})
+		rows = append(rows, []string{l.Link, "database " + l.DB, string(l.State), "since " + ago(l.Since), snapshotAge(l), cell(why, 100)})
 	}
 	return columns(w, "  ", rows)
+}
+
+// snapshotAge is how old the newest snapshot on a medium was known to be.
+func snapshotAge(l replicator.Status) string {
+	if l.SnapshotAt.IsZero() {
+		return "no snapshot"
+	}
+	return "snapshot " + ago(l.SnapshotAt)
 }
 
 // ago is how long a time lies back, in one unit.

@@ -20,6 +20,8 @@ type syncedVia struct {
 	Applied      int64  `json:"applied"`
 	Waiting      int64  `json:"waiting"` // that wait for others, also from earlier rounds
 	Refused      int64  `json:"refused"`
+	Snapshots    int64  `json:"snapshots"`         // merged
+	Missing      string `json:"missing,omitempty"` // what a peer or a snapshot has to bring
 	Milliseconds int64  `json:"milliseconds"`
 }
 
@@ -53,7 +55,7 @@ func (a *app) syncVia(ctx context.Context, arg, address string, c credentials, a
 		return inFile(file, err)
 	}
 	l := r.Status()[0]
-	s := syncedVia{Database: file, Address: m.name, Name: name, Published: l.Published, Received: l.Received, Applied: l.Applied, Refused: l.Refused}
+	s := syncedVia{Database: file, Address: m.name, Name: name, Published: l.Published, Received: l.Received, Applied: l.Applied, Refused: l.Refused, Snapshots: l.SnapshotsTaken, Missing: l.Missing}
 	measure, err := r.Measure(ctx)
 	if err != nil {
 		return d.fail(err)
@@ -63,6 +65,9 @@ func (a *app) syncVia(ctx context.Context, arg, address string, c credentials, a
 		err = printJSON(a.out, s)
 	} else {
 		err = columns(a.out, "", s.lines())
+	}
+	if err == nil && s.Missing != "" {
+		fmt.Fprintf(a.err, "tributary: %s lacks changes: %s\n", file, s.Missing)
 	}
 	if err == nil && s.Refused > 0 {
 		fmt.Fprintf(a.err, "tributary: %s could not be applied and kept aside; tributary status says why\n", plural(s.Refused, "package"))
@@ -75,6 +80,9 @@ func (s syncedVia) lines() [][]string {
 	in, out := "nothing new", "nothing new"
 	if s.Applied > 0 {
 		in = plural(s.Applied, "package")
+	}
+	if s.Snapshots > 0 {
+		in = "a snapshot, and " + plural(s.Applied, "package")
 	}
 	if s.Waiting > 0 {
 		in += fmt.Sprintf("; %s wait for others", plural(s.Waiting, "package"))

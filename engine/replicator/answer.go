@@ -35,6 +35,13 @@ func (l *link) serve(ctx context.Context, site crdt.Site) {
 // asker does not keep the database's snapshot.
 func (l *link) answer(ctx context.Context, req transports.Request) iter.Seq2[transports.Package, error] {
 	return func(yield func(transports.Package, error) bool) {
+		l.mu.Lock()
+		stale := l.stale
+		l.mu.Unlock()
+		if stale {
+			yield(transports.Package{}, errors.New("replicator: this site has to be made anew itself"))
+			return
+		}
 		list, err := l.r.lacks(ctx, req)
 		if err != nil {
 			yield(transports.Package{}, err)
@@ -76,6 +83,13 @@ func (r *Replicator) lacks(ctx context.Context, req transports.Request) (out []t
 	v, err := r.e.Vector(ctx)
 	if err != nil {
 		return nil, err
+	}
+	forgotten, err := r.e.Forgotten(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if engine.MissesDeletes(q.Have, forgotten) {
+		return nil, errForgotten
 	}
 	o := engine.PullOptions{Since: q.Until, Began: q.Began, Continues: q.Until > 0, MaxBytes: max(r.o.Bytes, limit/8)}
 	if !o.Continues {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/tributary-db/tributary/crdt"
@@ -32,6 +33,9 @@ func (l *link) asks(ctx context.Context, stop context.CancelCauseFunc) {
 		regular = l.r.now() // there is no other way to hear of anything
 	}
 	failures := 0
+	if why, sender, err := l.lacking(ctx, transports.ErrNoPeer); err == nil && why != "" {
+		l.askSoon(l.r.o.Gap, sender) // it waited when the loop was last stopped
+	}
 	for {
 		l.mu.Lock()
 		at, peer := l.askAt, l.askPeer
@@ -62,17 +66,64 @@ func (l *link) asks(ctx context.Context, stop context.CancelCauseFunc) {
 			if !l.caps.Log {
 				l.online(ctx)
 			}
-		case !errors.Is(err, transports.ErrNoPeer):
+		case !errors.Is(err, transports.ErrNoPeer) && !misses(err):
 			l.failed(ctx, "asking a peer", err)
 		}
-		l.settle(ctx, err, &failures)
+		if err := l.settle(ctx, err, &failures); errors.Is(err, errMoved) {
+			stop(errMoved)
+			return
+		}
 	}
 }
 
-// settle looks at what still waits after asking, says so, and asks again later.
-func (l *link) settle(ctx context.Context, asked error, failures *int) {
+// misses says that a peer has refused to answer because this replica lacks deletes that are forgotten.
+func misses(err error) bool { return err != nil && strings.Contains(err.Error(), textForgotten) }
+
+// settle looks at what is still missing after asking, tries a snapshot for it, says so, and asks again later.
+func (l *link) settle(ctx context.Context, asked error, failures *int) error {
+	why, sender, err := l.lacking(ctx, asked)
+	if err != nil {
+		l.failed(ctx, "looking at what waits", err)
+		return nil
+	}
+	l.mu.Lock()
+	ready := l.cond.live && l.cond.lost == ""
+	l.mu.Unlock()
+	if why != "" && asked != nil && ready {
+		took, serr := l.takeSnapshot(ctx, false)
+		if errors.Is(serr, errMoved) {
+			return errMoved
+		}
+		if took {
+			asked = nil
+			if why, sender, err = l.lacking(ctx, nil); err != nil {
+				return nil
+			}
+		} else {
+			text := why + "; asking peers failed: " + asked.Error()
+			switch {
+			case serr != nil:
+				text += "; " + serr.Error()
+			case l.kept != nil:
+				text += "; and there is no snapshot that has it"
+			}
+			l.set(ctx, func(c *condition) { c.snapshot = text })
+		}
+	}
+	if why == "" {
+		l.set(ctx, func(c *condition) { c.snapshot = "" })
+		return nil
+	}
+	*failures++
+	pause := l.r.o.Gap << min(*failures, 10)
+	l.askSoon(jittered(min(pause, l.r.o.Exchange)), sender)
+	return nil
+}
+
+// lacking says what is missing after peers were asked, and who may have it; "": nothing that is known of.
+func (l *link) lacking(ctx context.Context, asked error) (why, sender string, err error) {
 	l.r.mu.Lock()
-	_, err := l.r.e.DropSuperseded(ctx)
+	_, err = l.r.e.DropSuperseded(ctx)
 	n, nerr := l.r.waiting()
 	var pending []engine.PendingInfo
 	if n > 0 && n < 64 {
@@ -80,32 +131,35 @@ func (l *link) settle(ctx context.Context, asked error, failures *int) {
 	}
 	l.r.mu.Unlock()
 	if err = errors.Join(err, nerr); err != nil {
-		l.failed(ctx, "looking at what waits", err)
-		return
+		return "", "", err
 	}
-	if n == 0 {
-		l.set(ctx, func(c *condition) { c.snapshot = "" })
-		return
+	l.mu.Lock()
+	if asked == nil {
+		l.missed, l.stale = false, false
+	} else if misses(asked) {
+		l.stale = true
 	}
-	why, sender := "a package", ""
-	for _, p := range pending {
-		why, sender = "a package of site "+p.Sender.String()+" waits for "+p.Reason, p.Sender.String()
-		break
+	missed := l.missed
+	l.mu.Unlock()
+	switch {
+	case len(pending) > 0:
+		p := pending[0]
+		return "a package of site " + p.Sender.String() + " waits for " + p.Reason + ", which the log does not have", p.Sender.String(), nil
+	case n > 0:
+		return "packages wait for what the log does not have", "", nil
+	case missed:
+		return "what followed this replica's position is gone from the log", "", nil
+	case misses(asked):
+		return "a peer cannot put this replica right", "", nil
 	}
-	if asked != nil {
-		l.set(ctx, func(c *condition) {
-			if c.live && c.lost == "" {
-				c.snapshot = why + "; the log does not have it, and asking peers failed: " + asked.Error()
-			}
-		})
-	}
-	*failures++
-	pause := l.r.o.Gap << min(*failures, 10)
-	l.askSoon(jittered(min(pause, l.r.o.Exchange)), sender)
+	return "", "", nil
 }
 
 // ask asks a peer, or anybody, until the answer is empty.
 func (l *link) ask(ctx context.Context, peer string) error {
+	if !l.caps.Exchange {
+		return transports.ErrNoPeer
+	}
 	err := l.converse(ctx, peer)
 	if peer != "" && errors.Is(err, transports.ErrNoPeer) {
 		return l.converse(ctx, "") // the one who must have it is away: anybody then

@@ -7,7 +7,7 @@
 // circles. A record is what a link remembers in the database: cursor and seen, committed with the packages they speak of.
 //
 // The parts: watch.go notices commits of other programs, outbox.go publishes, inbox.go applies what comes, ask.go repairs
-// by asking peers and answer.go answers them, health.go looks after the log and tells others of this site, state.go says
+// by asking peers and answer.go answers them, snapmake.go and snaptake.go are for when no peer is there, health.go looks after the log and tells others of this site, state.go says
 // how a link is doing.
 //
 // Guarantees: the loop starts and runs while a broker is away; a package that cannot be applied is kept aside

@@ -32,6 +32,14 @@ func (l *link) checkTail(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if tail.ID == "" { // all of it is too old, or the log is another: then readers begin anew, with a snapshot if they have to
+		if _, err := l.listSnapshots(ctx); err != nil {
+			return err
+		}
+		l.mu.Lock()
+		tail.To = uint64(l.snapHolds[self])
+		l.mu.Unlock()
+	}
 	l.mu.Lock()
 	l.tailDue = false
 	l.mu.Unlock()

@@ -18,6 +18,15 @@ func (l *link) inbox(ctx context.Context, stop context.CancelCauseFunc) {
 		l.mu.Unlock()
 		if from == nil {
 			l.askSoon(0, "") // what is older than the log
+			if err := l.bootstrap(ctx); errors.Is(err, errMoved) {
+				stop(errMoved)
+				return
+			} else if err != nil && ctx.Err() == nil {
+				l.r.o.Log.Warn("beginning with a snapshot", "link", l.name, "db", l.r.o.DB, "error", err)
+			}
+			l.mu.Lock()
+			from = transports.Cursor(l.rec.Cursor)
+			l.mu.Unlock()
 		}
 		began := l.r.now()
 		err := l.t.Subscribe(ctx, l.r.o.DB, from, func(b transports.Batch) error {
@@ -40,6 +49,7 @@ func (l *link) inbox(ctx context.Context, stop context.CancelCauseFunc) {
 			l.r.o.Log.Warn("the log has lost this replica's position", "link", l.name, "db", l.r.o.DB, "error", err)
 			l.mu.Lock()
 			l.count.CursorLost++
+			l.missed = l.repairs()
 			l.mu.Unlock()
 			l.forget(ctx, func(c *condition) { c.live, c.lost = false, err.Error() })
 			l.askSoon(0, "")
@@ -62,12 +72,24 @@ func (l *link) inbox(ctx context.Context, stop context.CancelCauseFunc) {
 // errAgain ends a subscription in order to read the log from its beginning.
 var errAgain = errors.New("replicator: reading the log again")
 
-// forget makes the link begin anew with its log: what it saw there counts no more, except for what all peers have.
+// forget makes the link begin anew with its log: what it saw there counts no more, except for what all peers have, and for
+// what is in a snapshot.
 func (l *link) forget(ctx context.Context, change func(*condition)) {
+	if _, err := l.listSnapshots(ctx); err != nil {
+		l.r.o.Log.Debug("listing snapshots", "link", l.name, "error", err)
+	}
 	l.r.mu.Lock()
 	floor, err := l.floor(ctx)
 	if err == nil {
 		l.mu.Lock()
+		if l.caps.Exchange {
+			_, tail := l.t.(transports.Tailer) // which finds what the log has lost of this site's newest
+			for s, v := range l.snapHolds {
+				if s != l.r.e.Site() || tail {
+					floor[s] = max(floor[s], v)
+				}
+			}
+		}
 		l.rec.Cursor = nil
 		l.rec.Seen.reduce(crdt.Site{}, 0, floor)
 		l.mu.Unlock()
@@ -252,7 +274,7 @@ func (l *link) account(ctx context.Context, p *transports.Package, a *engine.Arr
 		return false
 	case engine.StatePending:
 		l.count.Waiting++
-		if at := l.r.now().Add(jittered(l.r.o.Gap)); l.caps.Exchange && l.askAt.IsZero() {
+		if at := l.r.now().Add(jittered(l.r.o.Gap)); l.repairs() && l.askAt.IsZero() {
 			l.askAt, l.askPeer = at, ""
 			poke(l.want)
 		}

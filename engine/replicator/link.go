@@ -18,9 +18,10 @@ type link struct {
 	name string
 	t    transports.Transport
 	caps transports.Caps
-	kick chan struct{} // something may have to be published; holds one
-	news chan struct{} // others should be told of another state; holds one
-	want chan struct{} // peers should be asked soon; holds one
+	kept transports.Snapshots // nil: the medium keeps none
+	kick chan struct{}        // something may have to be published; holds one
+	news chan struct{}        // others should be told of another state; holds one
+	want chan struct{}        // peers should be asked soon; holds one
 
 	mu      sync.Mutex // guards what follows; taken after the Replicator's mu
 	rec     record     // as it is in the database, or newer
@@ -35,15 +36,24 @@ type link struct {
 	askAt   time.Time       // when a peer must be asked; zero: no reason
 	askPeer string          // whom first; "": anybody
 	tailDue bool            // the log's tail must be looked at before the next package
+	missed  bool            // the log lost the position, and no peer or snapshot has made up for it
+	stale   bool            // peers have forgotten deletes of rows that may be here: what is published could bring them back
 	again   bool            // packages were dropped that only the log has: read it again from its beginning
+
+	newest    transports.Snapshot // that the medium had when it was last asked; zero: none
+	snapHolds crdt.VersionVector  // what is in it
+	snapBytes int64               // that had gone by when it was new
+	bad       map[string]error    // snapshots that help nobody
+	taking    sync.Mutex          // one snapshot is merged at a time; taken before all others
 }
 
 // maxSent bounds how many of its own packages a link recognizes without decoding them.
 const maxSent = 4096
 
 func newLink(r *Replicator, o Link) *link {
+	kept, _ := o.Transport.(transports.Snapshots)
 	return &link{
-		r: r, name: o.Name, t: o.Transport, caps: o.Transport.Caps(),
+		r: r, name: o.Name, t: o.Transport, caps: o.Transport.Caps(), kept: kept, bad: map[string]error{},
 		kick: make(chan struct{}, 1), want: make(chan struct{}, 1), news: make(chan struct{}, 1),
 		cond: condition{stalled: map[string]string{}, offline: "not connected yet"},
 		sent: map[string]bool{}, since: r.now(), tailDue: true,
@@ -94,7 +104,10 @@ func (l *link) floor(ctx context.Context) (crdt.VersionVector, error) {
 
 // status describes the link; the caller holds mu.
 func (l *link) status() Status {
-	s := Status{Link: l.name, DB: l.r.o.DB, Since: l.since, At: l.r.now(), Durability: l.caps.Durability.String(), Counters: l.count}
+	s := Status{
+		Link: l.name, DB: l.r.o.DB, Since: l.since, At: l.r.now(), Durability: l.caps.Durability.String(), Counters: l.count,
+		SnapshotAt: l.newest.At, SnapshotSize: l.newest.Size, Missing: l.cond.snapshot,
+	}
 	s.State, s.Site, s.Why = l.cond.state()
 	return s
 }
@@ -175,7 +188,7 @@ func (l *link) remember(id string) {
 
 // askSoon asks peers after a pause, unless it is to happen earlier anyway; peer is whom to ask first.
 func (l *link) askSoon(pause time.Duration, peer string) {
-	if !l.caps.Exchange {
+	if !l.repairs() {
 		return
 	}
 	l.mu.Lock()

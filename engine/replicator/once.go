@@ -49,10 +49,12 @@ func (l *link) once(ctx context.Context) error {
 			return err
 		}
 	}
-	if l.caps.Exchange {
-		if err := l.ask(ctx, ""); err != nil && !errors.Is(err, transports.ErrNoPeer) {
-			return err
-		}
+	asked := l.ask(ctx, "")
+	if asked != nil && !errors.Is(asked, transports.ErrNoPeer) && !misses(asked) {
+		return asked
+	}
+	if err := l.settle(ctx, asked, new(int)); err != nil {
+		return err
 	}
 	if l.caps.Log {
 		if err := l.checkTail(ctx); err != nil {
@@ -61,12 +63,6 @@ func (l *link) once(ctx context.Context) error {
 		if err := l.publish(ctx, true); err != nil {
 			return err
 		}
-	}
-	l.r.mu.Lock()
-	_, err := l.r.e.DropSuperseded(ctx)
-	l.r.mu.Unlock()
-	if err != nil {
-		return err
 	}
 	l.set(ctx, func(c *condition) { c.offline = "stopped" })
 	return l.save(ctx)
@@ -77,6 +73,16 @@ func (l *link) readToEnd(ctx context.Context) error {
 		l.mu.Lock()
 		from := transports.Cursor(l.rec.Cursor)
 		l.mu.Unlock()
+		if from == nil {
+			if err := l.bootstrap(ctx); errors.Is(err, errMoved) {
+				return err
+			} else if err != nil {
+				l.r.o.Log.Warn("beginning with a snapshot", "link", l.name, "db", l.r.o.DB, "error", err)
+			}
+			l.mu.Lock()
+			from = transports.Cursor(l.rec.Cursor)
+			l.mu.Unlock()
+		}
 		err := l.t.Subscribe(ctx, l.r.o.DB, from, func(b transports.Batch) error {
 			if err := l.receive(ctx, b); err != nil || !b.Live {
 				return err
@@ -89,6 +95,7 @@ func (l *link) readToEnd(ctx context.Context) error {
 		case errors.Is(err, transports.ErrCursorLost):
 			l.mu.Lock()
 			l.count.CursorLost++
+			l.missed = l.repairs()
 			l.mu.Unlock()
 			l.forget(ctx, func(c *condition) { c.live, c.lost = false, err.Error() })
 		case err == nil:

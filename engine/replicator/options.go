@@ -33,8 +33,14 @@ type Options struct {
 	Presence time.Duration // how often others are told of this site; 5 min, and soon after it made versions
 	Relay    time.Duration // how long another may take to publish what this site has from elsewhere; 200 ms with several links, else 5 s
 	Backoff  time.Duration // first pause after a failure, doubled up to a minute; 250 ms
-	Drain    time.Duration // how long Run may go on publishing after its context has ended; 5 s
-	Call     time.Duration // how long one call of a transport may take; 30 s
+	// Snapshot is how old the newest snapshot on a medium that keeps some may get before another is made, if there is
+	// something new; some replica that is LIVE makes it. 6 h; negative: this one makes none. Also when so many bytes of
+	// packages went by since (256 MiB, and no less than the last snapshot had), and when there is none.
+	Snapshot      time.Duration
+	SnapshotBytes int64
+
+	Drain time.Duration // how long Run may go on publishing after its context has ended; 5 s
+	Call  time.Duration // how long one call of a transport may take; 30 s
 
 	// Events tells of writes to the database file sooner than Poll does. nil: file events of the operating system, where
 	// there are some.
@@ -74,6 +80,12 @@ func (o Options) withDefaults() (Options, error) {
 		if *d.at <= 0 {
 			*d.at = d.zero
 		}
+	}
+	if o.Snapshot == 0 {
+		o.Snapshot = 6 * time.Hour
+	}
+	if o.SnapshotBytes <= 0 {
+		o.SnapshotBytes = 256 << 20
 	}
 	if o.Count <= 0 {
 		o.Count = 256

@@ -87,6 +87,12 @@ func (l *link) compose(ctx context.Context, atOnce bool) (*outgoing, error) {
 	r := l.r
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	l.mu.Lock()
+	stale := l.stale
+	l.mu.Unlock()
+	if stale {
+		return nil, nil
+	}
 	n, err := r.pending()
 	if err != nil {
 		return nil, err

@@ -79,7 +79,12 @@ func (r *Replicator) run(ctx context.Context) error {
 		}
 		if l.caps.Exchange {
 			wg.Go(func() { l.serve(run, site) })
+		}
+		if l.repairs() {
 			wg.Go(func() { l.asks(run, stop) })
+		}
+		if l.kept != nil && l.caps.Log && r.o.Snapshot > 0 {
+			wg.Go(func() { l.snapshots(run) })
 		}
 		wg.Go(func() { l.health(run) })
 	}

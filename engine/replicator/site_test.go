@@ -26,6 +26,7 @@ type site struct {
 	writer *sqlite3.Conn
 	mu     sync.Mutex // guards writer
 	links  func() []replicator.Link
+	tune   func(*replicator.Options) // nil: not
 
 	r    *replicator.Replicator
 	stop func() error
@@ -92,6 +93,7 @@ func quick(o replicator.Options) replicator.Options {
 	o.DB = "d"
 	o.Idle, o.Max, o.Poll = 2*time.Millisecond, 10*time.Millisecond, 20*time.Millisecond
 	o.Gap, o.Exchange, o.Health = 50*time.Millisecond, 2*time.Second, 100*time.Millisecond
+	o.Snapshot = -1
 	o.Presence, o.Relay, o.Backoff = 200*time.Millisecond, 50*time.Millisecond, 5*time.Millisecond
 	if os.Getenv("TRIBUTARY_TEST_LOG") != "" {
 		o.Log = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
@@ -109,6 +111,9 @@ func (s *site) open() (*replicator.Replicator, func()) {
 		s.t.Fatal(err)
 	}
 	o := quick(replicator.Options{Links: s.links()})
+	if s.tune != nil {
+		s.tune(&o)
+	}
 	if o.Log != nil {
 		o.Log = o.Log.With("at", filepath.Base(s.path))
 	}

@@ -17,7 +17,7 @@ const (
 	StateClone         State = "CLONE"          // another replica goes on under this site's identity
 	StateOffline       State = "OFFLINE"        // the medium cannot be reached, or the loop is not running
 	StateCursorLost    State = "CURSOR_LOST"    // the log lost this replica's position; it begins anew and asks peers
-	StateNeedsSnapshot State = "NEEDS_SNAPSHOT" // what is missing is neither in the log nor with a peer that answers
+	StateNeedsSnapshot State = "NEEDS_SNAPSHOT" // what is missing is neither in the log nor with a peer that answers nor in a snapshot
 	StateStalled       State = "STALLED"        // packages of a site cannot be applied; those of others go on
 	StateCatchingUp    State = "CATCHING_UP"    // the log has more than has been read
 	StateLive          State = "LIVE"
@@ -32,10 +32,14 @@ type Status struct {
 	DB         string    `json:"db"`
 	State      State     `json:"state"`
 	Why        string    `json:"why,omitempty"`
-	Site       string    `json:"site,omitempty"` // with STALLED: whose packages
-	Since      time.Time `json:"since"`          // when the state began
-	At         time.Time `json:"at"`             // when this was written
-	Durability string    `json:"durability"`     // what Publish promises
+	Missing    string    `json:"missing,omitempty"` // what the link needs a peer or a snapshot for, in any state
+	Site       string    `json:"site,omitempty"`    // with STALLED: whose packages
+	Since      time.Time `json:"since"`             // when the state began
+	At         time.Time `json:"at"`                // when this was written
+	Durability string    `json:"durability"`        // what Publish promises
+	// The newest snapshot on the medium when it was last asked; zero: there was none.
+	SnapshotAt   time.Time `json:"snapshot_at,omitzero"`
+	SnapshotSize int64     `json:"snapshot_size,omitempty"`
 	Counters
 }
 
@@ -58,6 +62,10 @@ type Counters struct {
 	CursorLost     int64 `json:"cursor_lost"`
 	TailLost       int64 `json:"tail_lost"` // times that the log had lost what it had accepted
 	Errors         int64 `json:"errors"`    // failed calls of the transport
+
+	SnapshotsMade    int64 `json:"snapshots_made"`
+	SnapshotsTaken   int64 `json:"snapshots_taken"`   // merged here
+	SnapshotsRefused int64 `json:"snapshots_refused"` // damaged, of a newer format, or of no help here
 }
 
 // condition is what the state of a link is derived from; the link's mu guards it.
