@@ -24,7 +24,7 @@ func (c *counting) Decompress(dst, src []byte, max int) ([]byte, error) {
 // TestWaitingDecodedOnce: the parts of a set are decoded when they come and not again when the last one is there, as long as
 // there is room for them; what the caller does with the bytes of a package afterwards is its own business.
 func TestWaitingDecodedOnce(t *testing.T) {
-	defer engine.SetChunkRows(50)()
+	defer engine.SetChunkRows(10)()
 	for _, c := range []struct {
 		name        string
 		bytes       int

@@ -1,7 +1,7 @@
 package engine
 
 // What the engine does from some size on is done in tests from a size that they reach.
-func init() { manyInserts, manyRows, minRun = 4, 3, 2 }
+func init() { manyInserts, manyRows, minRun, manyTogether = 4, 3, 2, 2 }
 
 // SetChunkRows cuts chunks smaller until the result is called.
 func SetChunkRows(n int) (restore func()) {

@@ -293,11 +293,14 @@ func (b *batch) read() error {
 	b.clocks, b.known, b.base = sized(b.clocks, len(b.rows)), sized(b.known, len(b.rows)), sized(b.base, len(b.rows))
 	e.conn.SetRows(&Rows{Data: b.keys()})
 	defer e.conn.SetRows(nil)
-	err := e.each(b.t.sql.lookup, 1+clockWidth, func(r []crdt.Value) error {
-		i := r[0].Int()
-		b.known[i] = true
-		return e.decodeClockTo(r[1:], &b.clocks[i], &b.parts)
-	})
+	clocked, err := b.clocked()
+	if clocked && err == nil {
+		err = e.each(b.t.sql.lookup, 1+clockWidth, func(r []crdt.Value) error {
+			i := r[0].Int()
+			b.known[i] = true
+			return e.decodeClockTo(r[1:], &b.clocks[i], &b.parts)
+		})
+	}
 	if err != nil || len(b.t.chunks) == 0 {
 		return err
 	}
@@ -314,6 +317,23 @@ func (b *batch) read() error {
 		}
 	}
 	return nil
+}
+
+// manyTogether is from how many rows on it pays to ask whether any key in their range has a clock. Tests lower it.
+var manyTogether = 32
+
+// clocked says whether some row may have a clock. None has among keys in a range of their own, as those of an import.
+func (b *batch) clocked() (bool, error) {
+	if len(b.rows) < manyTogether {
+		return true, nil
+	}
+	for i := 1; i < len(b.rows); i++ {
+		if b.t.compare(b.rows[i-1].Key, b.rows[i].Key) >= 0 {
+			return true, nil
+		}
+	}
+	ends := append(append([]crdt.Value(nil), b.rows[0].Key...), b.rows[len(b.rows)-1].Key...)
+	return b.a.e.anyClock(b.t, ends)
 }
 
 // decide merges each row. Rows with one incarnation on both sides, which is nearly all, are decided here; what needs
