@@ -44,19 +44,23 @@ int tr_query(sqlite3_stmt *s, int running, int clear, const tr_value *args, int 
   return bind(s, args, n);
 }
 
+// A column is fetched once, and looked at as a value: each sqlite3_column routine enters the connection's mutex, and what
+// sqlite3_value routines need is that nobody else uses the connection meanwhile, which is so inside a callback.
+// https://sqlite.org/c3ref/value.html
 static void read_column(sqlite3_stmt *s, int i, tr_value *v) {
-  v->type = sqlite3_column_type(s, i);
+  sqlite3_value *from = sqlite3_column_value(s, i);
+  v->type = sqlite3_value_type(from);
   v->n = 0;
   switch (v->type) {
-    case SQLITE_INTEGER: v->u.i = sqlite3_column_int64(s, i); break;
-    case SQLITE_FLOAT: v->u.d = sqlite3_column_double(s, i); break;
+    case SQLITE_INTEGER: v->u.i = sqlite3_value_int64(from); break;
+    case SQLITE_FLOAT: v->u.d = sqlite3_value_double(from); break;
     case SQLITE_TEXT: // the text first: it may be converted from UTF-16, which changes its length
-      v->u.p = sqlite3_column_text(s, i);
-      v->n = sqlite3_column_bytes(s, i);
+      v->u.p = sqlite3_value_text(from);
+      v->n = sqlite3_value_bytes(from);
       break;
     case SQLITE_BLOB:
-      v->u.p = sqlite3_column_blob(s, i);
-      v->n = sqlite3_column_bytes(s, i);
+      v->u.p = sqlite3_value_blob(from);
+      v->n = sqlite3_value_bytes(from);
       break;
   }
 }
