@@ -6,6 +6,7 @@ import (
 	"hash/crc32"
 	"maps"
 	"slices"
+	"sync"
 )
 
 const (
@@ -39,7 +40,9 @@ func (p *Package) Append(b []byte, z Compressor) ([]byte, error) {
 	if err := p.validate(); err != nil {
 		return b, fmt.Errorf("%w: %w", ErrInvalid, err)
 	}
-	w := writer{p: p}
+	w := writers.Get().(*writer)
+	w.p = p
+	defer w.free()
 	w.collectSites()
 	if len(w.sites) > DefaultLimits().Sites {
 		return b, fmt.Errorf("crdt: package names %d sites: %w", len(w.sites), ErrLimit)
@@ -59,6 +62,7 @@ func (p *Package) Append(b []byte, z Compressor) ([]byte, error) {
 			encoding, body = bodyZstd, packed
 		}
 	}
+	out = slices.Grow(out, len(body)+32)
 	out = append(out, encoding)
 	out = appendUvarint(out, uint64(plain))
 	out = append(out, body...)
@@ -70,13 +74,38 @@ func (p *Package) Append(b []byte, z Compressor) ([]byte, error) {
 	return binary.LittleEndian.AppendUint32(out, crc32.Checksum(out[start:], castagnoli)), nil
 }
 
-// A writer holds what the parts of one encoding share.
+// A writer holds what the parts of one encoding share, and the memory in which they gather numbers and values by column.
 type writer struct {
 	p      *Package
 	sites  []Site
 	index  map[Site]uint64
 	weight uint64
-	seq    []uint64 // scratch
+
+	seq                      []uint64
+	births, groups, deleters []Stamp
+	deleted                  []Dot
+	lives                    []*LiveChange
+	values                   []*Value
+	columns                  [][]*Value
+	out                      []byte
+}
+
+// writers are used again, since a large package takes several times its size to gather.
+var writers = sync.Pool{New: func() any { return new(writer) }}
+
+// maxKept is how many bytes of a body, and how many values, a writer may keep room for.
+const maxKept = 1 << 20
+
+// free lets go of the package and gives the writer back.
+func (w *writer) free() {
+	if cap(w.out) > maxKept || cap(w.values) > maxKept/8 || cap(w.lives) > maxKept/8 {
+		return
+	}
+	clear(w.lives[:cap(w.lives)])
+	clear(w.values[:cap(w.values)])
+	clear(w.columns[:cap(w.columns)])
+	w.p, w.sites, w.index, w.weight = nil, nil, nil, 0
+	writers.Put(w)
 }
 
 // collectSites makes the dictionary of all sites that covers, needs and rows name. The sender is apart, in front.

@@ -1,8 +1,10 @@
 package crdt
 
+import "slices"
+
 // body gives the rows, uncompressed: the number of rows of each table, then a block per table that has any.
 func (w *writer) body() []byte {
-	var b []byte
+	b := w.out[:0]
 	rows := w.p.Rows
 	counts := make([]int, len(w.p.Tables))
 	for i := range rows {
@@ -17,6 +19,7 @@ func (w *writer) body() []byte {
 			rows = rows[n:]
 		}
 	}
+	w.out = b
 	return b
 }
 
@@ -24,9 +27,8 @@ func (w *writer) body() []byte {
 // then stamps and dots, then the values of the key columns and of the others.
 func (w *writer) block(b []byte, t *Table, rows []RowChange) []byte {
 	b = w.shapes(b, rows)
-	var births, groups, deleters []Stamp
-	var deleted []Dot
-	var lives []*LiveChange
+	births, groups, deleters := w.births[:0], w.groups[:0], w.deleters[:0]
+	deleted, lives := w.deleted[:0], w.lives[:0]
 	slots := 0
 	for i := range rows {
 		c := &rows[i]
@@ -44,27 +46,29 @@ func (w *writer) block(b []byte, t *Table, rows []RowChange) []byte {
 			}
 		}
 	}
+	w.births, w.groups, w.deleters, w.deleted, w.lives = births, groups, deleters, deleted, lives
 	w.weight += uint64(len(rows))*uint64(rowWeight+len(t.Key)) + weighParts(len(lives), len(groups), len(deleted), slots)
 	b = w.stamps(b, births)
 	b = w.stamps(b, groups)
 	b = w.dots(b, deleted)
 	b = w.stamps(b, deleters)
 
-	column := make([]*Value, len(rows))
+	column := slices.Grow(w.values[:0], len(rows))[:len(rows)]
 	for k := range t.Key {
 		for i := range rows {
 			column[i] = &rows[i].Key[k]
 		}
 		b = w.column(b, column)
 	}
-	for _, column := range liveColumns(lives, len(t.Columns)) {
+	w.values = column
+	for _, column := range w.liveColumns(lives, len(t.Columns)) {
 		b = w.column(b, column)
 	}
 	return b
 }
 
 // liveColumns gives, per column, the values that lives have of it.
-func liveColumns(lives []*LiveChange, columns int) [][]*Value {
+func (w *writer) liveColumns(lives []*LiveChange, columns int) [][]*Value {
 	counts := make([]int, columns)
 	total := 0
 	for _, l := range lives {
@@ -73,15 +77,15 @@ func liveColumns(lives []*LiveChange, columns int) [][]*Value {
 			total++
 		}
 	}
-	slab := make([]*Value, total)
-	lists := make([][]*Value, columns)
+	w.values = slices.Grow(w.values[:0], total)[:total]
+	w.columns = slices.Grow(w.columns[:0], columns)[:columns]
+	slab, lists := w.values, w.columns
 	for c, n := range counts {
 		lists[c], slab = slab[:0:n], slab[n:]
 	}
-	null := new(Value)
 	for _, l := range lives {
 		for c := range l.Has.Columns() {
-			v := null
+			v := &null
 			if c < len(l.Values) {
 				v = &l.Values[c]
 			}
@@ -90,6 +94,8 @@ func liveColumns(lives []*LiveChange, columns int) [][]*Value {
 	}
 	return lists
 }
+
+var null Value // a column that a change has and gives no value of
 
 // shapes writes the shape of each row, as numbers in order of first appearance, and then the shapes.
 func (w *writer) shapes(b []byte, rows []RowChange) []byte {

@@ -7,14 +7,18 @@ import (
 	"slices"
 	"sort"
 	"strings"
+	"sync"
 
 	"github.com/tributary-db/tributary/crdt"
 )
 
-// builder collects the rows of one package, table by table.
+// builder collects the rows of one package, table by table. What it holds is good until it is emptied for the next.
 type builder struct {
 	tables []*block
 	byName map[string]*block
+	spare  []*block // of former packages, for their memory
+	rows   []crdt.RowChange
+	arena  arena
 	bytes  int
 	cursor int64
 }
@@ -25,8 +29,32 @@ type block struct {
 	rows  []crdt.RowChange
 }
 
-func newBuilder(p *pull) *builder {
-	return &builder{byName: map[string]*block{}, cursor: p.cursor}
+// builders are empty ones to be used again: a package takes a megabyte of small parts, and getting that anew for each takes
+// longer than filling it.
+var builders = sync.Pool{New: func() any { return &builder{byName: map[string]*block{}} }}
+
+// maxKept is how many values a builder may keep room for that is used again, so that one huge row does not stay.
+const maxKept = 1 << 16
+
+// free gives a builder back.
+func (b *builder) free() {
+	b.empty(0)
+	if len(b.arena.values.last) <= maxKept && len(b.arena.bytes.last) <= 64*maxKept && cap(b.rows) <= maxKept {
+		builders.Put(b)
+	}
+}
+
+// empty begins a package after the cursor.
+func (b *builder) empty(cursor int64) {
+	for _, k := range b.tables {
+		clear(k.rows)
+		k.rows, k.table = k.rows[:0], crdt.Table{}
+	}
+	b.spare = append(b.spare, b.tables...)
+	clear(b.byName)
+	clear(b.rows)
+	b.tables, b.rows, b.bytes, b.cursor = b.tables[:0], b.rows[:0], 0, cursor
+	b.arena.empty()
 }
 
 func (b *builder) add(s *source, r crdt.RowChange) {
@@ -58,7 +86,12 @@ func dictKey(t crdt.Table) string { return fmt.Sprintf("%q%q%q", t.Name, t.Key, 
 func (b *builder) put(key string, t crdt.Table, r crdt.RowChange) {
 	k := b.byName[key]
 	if k == nil {
-		k = &block{table: t}
+		if n := len(b.spare); n > 0 {
+			k, b.spare = b.spare[n-1], b.spare[:n-1]
+		} else {
+			k = new(block)
+		}
+		k.table = t
 		b.byName[key], b.tables = k, append(b.tables, k)
 		b.bytes += len(key)
 	}
@@ -84,14 +117,24 @@ func size(r *crdt.RowChange) int {
 // build orders the rows of each table by key, which makes packages smaller and applies them in the order of the table.
 func (b *builder) build() *crdt.Package {
 	p := &crdt.Package{}
+	byKey := func(x, y crdt.RowChange) int { return compareKeys(x.Key, y.Key) }
 	for i, k := range b.tables {
 		p.Tables = append(p.Tables, k.table)
-		sort.SliceStable(k.rows, func(x, y int) bool { return compareKeys(k.rows[x].Key, k.rows[y].Key) < 0 })
-		for _, r := range k.rows {
-			r.Table = i
-			p.Rows = append(p.Rows, r)
+		if !slices.IsSortedFunc(k.rows, byKey) {
+			slices.SortStableFunc(k.rows, byKey)
+		}
+		for j := range k.rows {
+			k.rows[j].Table = i
 		}
 	}
+	if len(b.tables) == 1 {
+		p.Rows = b.tables[0].rows
+		return p
+	}
+	for _, k := range b.tables {
+		b.rows = append(b.rows, k.rows...)
+	}
+	p.Rows = b.rows
 	return p
 }
 
@@ -119,17 +162,44 @@ func scope(o PullOptions) uint64 {
 
 // arena holds copies of the values of one package in few allocations.
 type arena struct {
-	bytes  []byte
-	values []crdt.Value
+	bytes  slab[byte]
+	values slab[crdt.Value]
+	lives  slab[crdt.LiveChange]
 }
+
+// empty makes room by giving up all that was handed out.
+func (a *arena) empty() {
+	a.bytes.empty()
+	a.values.empty()
+	a.lives.empty()
+}
+
+// slab cuts slices off one piece of memory after the other. It keeps the last and largest to be used again.
+type slab[T any] struct {
+	last []T
+	free []T // what is left of last
+}
+
+// least is how many elements the first piece has.
+const least = 256
+
+// cut returns n elements, which may hold what was there before.
+func (s *slab[T]) cut(n int) []T {
+	if len(s.free) < n {
+		s.last = make([]T, max(n, least, 2*len(s.last)))
+		s.free = s.last
+	}
+	out := s.free[:n:n]
+	s.free = s.free[n:]
+	return out
+}
+
+func (s *slab[T]) empty() { s.free = s.last }
 
 // row returns n NULLs.
 func (a *arena) row(n int) []crdt.Value {
-	if len(a.values) < n {
-		a.values = make([]crdt.Value, max(n, 4096))
-	}
-	r := a.values[:n:n]
-	a.values = a.values[n:]
+	r := a.values.cut(n)
+	clear(r)
 	return r
 }
 
@@ -139,11 +209,7 @@ func (a *arena) value(v crdt.Value) crdt.Value {
 	if len(src) == 0 {
 		return v
 	}
-	if len(a.bytes) < len(src) {
-		a.bytes = make([]byte, max(len(src), 64<<10))
-	}
-	dst := a.bytes[:len(src):len(src)]
-	a.bytes = a.bytes[len(src):]
+	dst := a.bytes.cut(len(src))
 	copy(dst, src)
 	if v.Kind() == crdt.KindText {
 		return crdt.Text(dst)
@@ -152,9 +218,16 @@ func (a *arena) value(v crdt.Value) crdt.Value {
 }
 
 func (a *arena) clone(src []crdt.Value) []crdt.Value {
-	r := a.row(len(src))
+	r := a.values.cut(len(src))
 	for i, v := range src {
 		r[i] = a.value(v)
 	}
 	return r
+}
+
+// live is a list of one incarnation.
+func (a *arena) live(l crdt.LiveChange) []crdt.LiveChange {
+	list := a.lives.cut(1)
+	list[0] = l
+	return list
 }

@@ -62,7 +62,7 @@ func (e *Engine) Changes(ctx context.Context, since int64) iter.Seq2[ChangeInfo,
 		}
 		slices.SortStableFunc(bases, func(a, b ChangeInfo) int { return cmp.Compare(a.Cursor, b.Cursor) })
 		for {
-			s := p.first()
+			s, _ := p.first()
 			for ; len(bases) > 0 && (s == nil || bases[0].Cursor <= s.pos); bases = bases[1:] {
 				if !yield(bases[0], nil) {
 					return

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"math"
 
 	"github.com/tributary-db/tributary/crdt"
 )
@@ -88,7 +89,7 @@ type pull struct {
 	exclude map[crdt.Site]bool
 	only    map[crdt.Site]bool // PullOptions.Origins; nil: all
 	sources []*source
-	arena   arena
+	b       *builder
 }
 
 func (e *Engine) startPull(ctx context.Context, o PullOptions) (*pull, error) {
@@ -104,7 +105,7 @@ func (e *Engine) startPull(ctx context.Context, o PullOptions) (*pull, error) {
 	if err != nil || pin == nil {
 		return nil, err
 	}
-	p := &pull{e: e, o: o, pin: pin, cursor: o.Since, exclude: map[crdt.Site]bool{}}
+	p := &pull{e: e, o: o, pin: pin, b: builders.Get().(*builder), cursor: o.Since, exclude: map[crdt.Site]bool{}}
 	for _, s := range o.Exclude {
 		p.exclude[s] = true
 	}
@@ -202,6 +203,7 @@ func (p *pull) close() {
 		s.close()
 	}
 	p.pin.Close()
+	p.b.free()
 }
 
 // interval computes what the set covers and what a receiver must have.
@@ -345,41 +347,48 @@ func (e *Engine) chainID(s crdt.Site, v crdt.Version) (id crdt.ChainID, err erro
 
 // next builds one package.
 func (p *pull) next(ctx context.Context) (Pulled, error) {
-	b := newBuilder(p)
-	p.arena = arena{}
-	for b.bytes < p.o.MaxBytes || b.cursor == p.cursor {
-		if err := ctx.Err(); err != nil {
-			return Pulled{}, err
-		}
-		s := p.first()
+	b := p.b
+	b.empty(p.cursor)
+	for {
+		s, until := p.first()
 		if s == nil {
 			return p.finish(b, true)
 		}
-		at := s.pos
-		if at > b.cursor && b.bytes >= p.o.MaxBytes {
-			break
-		}
-		for ; s != nil && s.pos == at; s = p.first() { // a base chunk shares one position
+		for !s.done && s.pos <= until {
+			if err := ctx.Err(); err != nil {
+				return Pulled{}, err
+			}
+			at := s.pos
+			if at > b.cursor && b.bytes >= p.o.MaxBytes { // never inside a base chunk, which shares one position
+				return p.finish(b, false)
+			}
 			if err := s.emit(p, b); err != nil {
 				return Pulled{}, err
 			}
 			if err := s.step(); err != nil {
 				return Pulled{}, err
 			}
+			b.cursor = at
 		}
-		b.cursor = at
 	}
-	return p.finish(b, p.first() == nil)
 }
 
-// first is the source with the smallest position, nil when all have ended.
-func (p *pull) first() (out *source) {
+// first is the source with the smallest position, nil when all have ended, and until when it is its turn: the smallest position
+// of the others.
+func (p *pull) first() (out *source, until int64) {
+	until = math.MaxInt64
 	for _, s := range p.sources {
-		if !s.done && (out == nil || s.pos < out.pos) {
+		switch {
+		case s.done:
+		case out == nil:
 			out = s
+		case s.pos < out.pos:
+			out, until = s, min(until, out.pos)
+		default:
+			until = min(until, s.pos)
 		}
 	}
-	return out
+	return out, until
 }
 
 func (p *pull) finish(b *builder, last bool) (Pulled, error) {

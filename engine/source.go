@@ -180,8 +180,8 @@ func (s *source) emit(p *pull, b *builder) error {
 // emitBase adds a whole row under its chunk's stamp.
 func (s *source) emitBase(p *pull, b *builder) error {
 	n := len(s.t.schema.Key)
-	i := crdt.Incarnation{Birth: crdt.Write{Stamp: s.stamp}, Has: crdt.FirstColumns(len(s.cols)), Values: p.arena.clone(s.row[n:])}
-	b.add(s, crdt.RowChange{Key: p.arena.clone(s.row[:n]), Lives: []crdt.LiveChange{{Full: true, Incarnation: i}}})
+	i := crdt.Incarnation{Birth: crdt.Write{Stamp: s.stamp}, Has: crdt.FirstColumns(len(s.cols)), Values: b.arena.clone(s.row[n:])}
+	b.add(s, crdt.RowChange{Key: b.arena.clone(s.row[:n]), Lives: b.arena.live(crdt.LiveChange{Full: true, Incarnation: i})})
 	return nil
 }
 
@@ -196,7 +196,7 @@ func (s *source) emitClocked(p *pull, b *builder) error {
 	if shown := s.row[clockWidth+n : clockWidth+2*n]; !shown[0].IsNull() {
 		key = shown // the user's own spelling, where the collation allows several
 	}
-	r := crdt.RowChange{Key: p.arena.clone(key), Deleted: c.deleted}
+	r := crdt.RowChange{Key: b.arena.clone(key), Deleted: c.deleted}
 	if c.dead {
 		r.Deleter = c.birth.Stamp
 		// A tombstone that joins several deletes goes out whoever made the newest: one of the others may be among what goes.
@@ -217,8 +217,8 @@ func (s *source) emitClocked(p *pull, b *builder) error {
 		if s.row[clockWidth+n].IsNull() {
 			return fmt.Errorf("tributary: %s %v has a clock but no row: run check", s.t.name, key)
 		}
-		if l, ok := p.life(&i, s.cols, func(j int) crdt.Value { return values[j] }); ok {
-			r.Lives = append(r.Lives, l)
+		if l, ok := p.life(&i, s.cols, values); ok {
+			r.Lives = b.arena.live(l)
 		}
 	}
 	if c.hidden || c.siblings {
@@ -226,8 +226,12 @@ func (s *source) emitClocked(p *pull, b *builder) error {
 		if err != nil {
 			return err
 		}
+		hidden := make([]crdt.Value, len(s.cols))
 		for _, h := range list {
-			l, ok := p.life(&h.inc, s.cols, func(j int) crdt.Value { v, _ := h.inc.Value(s.cols[j]); return v })
+			for j, c := range s.cols {
+				hidden[j], _ = h.inc.Value(c)
+			}
+			l, ok := p.life(&h.inc, s.cols, hidden)
 			if !ok {
 				continue
 			}
@@ -246,8 +250,8 @@ func (s *source) emitClocked(p *pull, b *builder) error {
 }
 
 // life is what goes out of one incarnation: all of it if it came after the cursor, else the columns that did. The
-// package numbers columns by their place in cols.
-func (p *pull) life(i *crdt.Incarnation, cols []int, value func(int) crdt.Value) (crdt.LiveChange, bool) {
+// package numbers columns by their place in cols, and so does values.
+func (p *pull) life(i *crdt.Incarnation, cols []int, values []crdt.Value) (crdt.LiveChange, bool) {
 	l := crdt.LiveChange{Full: i.Birth.Pos > p.since && p.wants(i.Birth.Site)}
 	l.Birth.Stamp = i.Birth.Stamp
 	for _, g := range i.Newer {
@@ -267,13 +271,14 @@ func (p *pull) life(i *crdt.Incarnation, cols []int, value func(int) crdt.Value)
 	}
 	if l.Full {
 		l.Has = crdt.FirstColumns(len(cols))
+		l.Values = p.b.arena.clone(values)
+		return l, true
 	}
-	if l.Has.IsEmpty() && !l.Full {
-		return l, false
+	l.Values = p.b.arena.row(l.Has.Bound())
+	for j := range l.Has.Columns() {
+		l.Values[j] = p.b.arena.value(values[j])
 	}
-	l.Values = p.arena.row(len(cols))
-	l.Has.Each(func(j int) { l.Values[j] = p.arena.value(value(j)) })
-	return l, true
+	return l, !l.Has.IsEmpty()
 }
 
 // wants says whether a site's changes go out.
