@@ -12,7 +12,7 @@ import (
 
 // manyInserts is from how many feed positions on a fold looks whether a table has only got new rows. Looking costs a
 // pass over the feed. Tests lower it, so that small histories go this way too.
-var manyInserts int64 = 200
+var manyInserts int64 = 64
 
 // insertChunk is how many feed positions one statement folds, so that progress is seen.
 const insertChunk = 100_000
