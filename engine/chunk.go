@@ -107,9 +107,25 @@ func (e *Engine) baseOf(t *table, key []crdt.Value) (*chunk, error) {
 	if c == nil {
 		return nil, nil
 	}
-	l, err := e.keysOf(t, c)
-	if err != nil || !l.has(t, key) {
-		return nil, err
+	var found bool
+	if t.listedAt != c.pos { // a single row need not pay for all keys of its chunk
+		b, err := e.one("SELECT keys FROM tributary_base WHERE pos = ?1", crdt.Int(c.pos))
+		if err != nil {
+			return nil, err
+		}
+		if found, err = findKey(b.Bytes(), t, key); err != nil {
+			return nil, err
+		}
+		t.listed, t.listedAt = nil, c.pos
+	} else {
+		l, err := e.keysOf(t, c)
+		if err != nil {
+			return nil, err
+		}
+		found = l.has(t, key)
+	}
+	if !found {
+		return nil, nil
 	}
 	return c, nil
 }
@@ -175,7 +191,7 @@ func (e *Engine) unlist(t *table, keys [][]crdt.Value) error {
 			return err
 		}
 	}
-	t.listed = nil
+	t.listed, t.listedAt = nil, 0
 	if len(gone) == 0 {
 		return nil
 	}

@@ -205,14 +205,17 @@ func (r *reader) columns() crdt.ColumnSet {
 	return s
 }
 
-func (r *reader) value() crdt.Value {
+func (r *reader) value() crdt.Value { return r.borrow().Clone() }
+
+// borrow is a value that lives as long as the bytes that are read.
+func (r *reader) borrow() crdt.Value {
 	v, rest, err := crdt.DecodeValue(r.b)
 	if err != nil {
 		r.bad, r.b = true, nil
 		return v
 	}
 	r.b = rest
-	return v.Clone()
+	return v
 }
 
 // covered says whether a delete in the list has seen the incarnation of this birth.

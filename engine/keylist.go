@@ -86,7 +86,7 @@ func (l *keyList) has(t *table, key []crdt.Value) bool {
 			return false
 		}
 		i := sort.Search(len(l.runs), func(i int) bool { return l.runs[i].first > v.Int() }) - 1
-		return i >= 0 && v.Int()-l.runs[i].first < l.runs[i].n
+		return i >= 0 && uint64(v.Int())-uint64(l.runs[i].first) < uint64(l.runs[i].n)
 	}
 	i := sort.Search(len(l.keys), func(i int) bool { return t.compare(l.keys[i], key) >= 0 })
 	return i < len(l.keys) && t.compare(l.keys[i], key) == 0
@@ -133,40 +133,73 @@ func (l *keyList) append(b []byte) []byte {
 // decodeKeyList reads a stored list of keys with n columns.
 func decodeKeyList(b []byte, n int) (*keyList, error) {
 	l := &keyList{}
+	err := walkKeyList(b, n, func(r keyRun) bool {
+		l.runs = append(l.runs, r)
+		return true
+	}, func(key []crdt.Value) bool {
+		l.keys = append(l.keys, cloneKey(key))
+		return true
+	})
+	return l, err
+}
+
+// findKey says whether a stored list holds a key that the table takes as equal. It keeps nothing of the list.
+func findKey(b []byte, t *table, key []crdt.Value) (found bool, err error) {
+	err = walkKeyList(b, len(key), func(r keyRun) bool {
+		found = (&keyList{runs: []keyRun{r}}).has(t, key)
+		return !found
+	}, func(k []crdt.Value) bool {
+		c := t.compare(k, key)
+		found = c == 0
+		return c < 0
+	})
+	return found, err
+}
+
+// walkKeyList calls run with each run, or each with each key, which is borrowed, while they return true.
+func walkKeyList(b []byte, n int, run func(keyRun) bool, each func([]crdt.Value) bool) error {
 	if len(b) == 0 {
-		return l, nil
+		return nil
 	}
 	r := reader{b: b[1:]}
 	switch b[0] {
 	case keysRuns:
 		for at, total := int64(0), int64(0); len(r.b) > 0; {
-			run := keyRun{at + r.int(), int64(r.uint())}
-			total += run.n
-			if r.bad || run.n <= 0 || run.n > maxListed || total > maxListed || n != 1 {
-				return nil, errClock
+			k := keyRun{at + r.int(), int64(r.uint())}
+			total += k.n
+			if r.bad || k.n <= 0 || k.n > maxListed || total > maxListed || n != 1 {
+				return errClock
 			}
-			l.runs = append(l.runs, run)
-			at = run.first + run.n
+			if !run(k) {
+				return nil
+			}
+			at = k.first + k.n
 		}
 	case keysEach:
 		var this []byte
+		key := make([]crdt.Value, n)
 		for len(r.b) > 0 {
 			same, more := r.uint(), r.uint()
 			if r.bad || same > uint64(len(this)) || more > uint64(len(r.b)) {
-				return nil, errClock
+				return errClock
 			}
 			this = append(this[:same], r.b[:more]...)
 			r.b = r.b[more:]
-			key, err := decodeKey(this)
-			if err != nil || len(key) != n {
-				return nil, errClock
+			k := reader{b: this}
+			for i := range key {
+				key[i] = k.borrow()
 			}
-			l.keys = append(l.keys, key)
+			if k.bad || len(k.b) > 0 {
+				return errClock
+			}
+			if !each(key) {
+				return nil
+			}
 		}
 	default:
-		return nil, errClock
+		return errClock
 	}
-	return l, nil
+	return nil
 }
 
 // appendKey encodes a key, which decodeKey reads.

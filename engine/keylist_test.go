@@ -47,8 +47,8 @@ func TestKeyList(t *testing.T) {
 			i++
 		})
 		for _, k := range keys {
-			if !again.has(one, k) {
-				t.Errorf("%s: %v is not found", name, k)
+			if found, err := findKey(l.append(nil), one, k); err != nil || !found || !again.has(one, k) {
+				t.Errorf("%s: %v is not found: %v", name, k, err)
 			}
 		}
 		for range 100 {
@@ -57,8 +57,8 @@ func TestKeyList(t *testing.T) {
 			for _, o := range keys {
 				in = in || compareKeys(k, o) == 0
 			}
-			if again.has(one, k) != in {
-				t.Errorf("%s: has %v = %v", name, k, !in)
+			if found, err := findKey(l.append(nil), one, k); err != nil || found != in || again.has(one, k) != in {
+				t.Errorf("%s: has %v = %v, %v", name, k, !in, err)
 			}
 		}
 		if len(keys) > 1 {

@@ -24,7 +24,7 @@ type table struct {
 	byValue bool // … by other columns than the key, so that an update can take the parent away
 
 	encoding string   // of texts in the database
-	listed   *keyList // keys of the chunk at listedAt, as keysOf read them last
+	listed   *keyList // keys of the chunk at listedAt; nil: it was only searched
 	listedAt int64
 }
 
