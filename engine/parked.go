@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/tributary-db/tributary/crdt"
@@ -146,7 +147,30 @@ func (e *Engine) replayParked() error {
 	if err := e.setMeta("pos", crdt.Int(a.pos)); err != nil {
 		return err
 	}
+	if err := e.reconsider(a.touched); err != nil {
+		return err
+	}
 	return e.settle(a.touched)
+}
+
+// reconsider has another look at rows with several incarnations in tables that have lost a column: another one may be the last
+// written now.
+func (e *Engine) reconsider(d *touched) error {
+	for _, t := range e.tables {
+		if t.schema == nil || !slices.Contains(t.columns, "") {
+			continue
+		}
+		n := len(t.schema.Key)
+		// The flag of siblings is the third bit of the first byte.
+		err := e.each(fmt.Sprintf("SELECT %s FROM %s WHERE presence IS NOT NULL AND substr(hex(presence), 2, 1) IN ('4', '5', '6', '7')", keyColumns(n, ""), t.sql.clock), n, func(key []crdt.Value) error {
+			d.promote(t, key)
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // ParkedInfo describes changes of one table that wait for a table or a column.

@@ -125,6 +125,9 @@ func (e *Engine) promoteAll(d *touched) error {
 			for dot := range s.reasons {
 				stale = stale || s.row.Life(dot) < 0
 			}
+			if v := s.row.Visible(); v >= 0 { // a column that decided is gone
+				stale = stale || s.row.Lives[v].Birth.Dot() != c.birth.Dot()
+			}
 			if !stale {
 				continue
 			}

@@ -50,11 +50,26 @@ func (e *Engine) loadRow(t *table, key []crdt.Value, c clock, alive bool) (*rowS
 		s.reasons[h.inc.Birth.Dot()], s.keys[h.inc.Birth.Dot()] = h, h.key
 		s.row.Lives = append(s.row.Lives, h.inc)
 	}
+	// Which incarnation is shown must not depend on a column that only some replicas still had when it was written.
+	live := t.live()
+	for i := range s.row.Lives {
+		s.row.Lives[i].Newer = groupsOf(s.row.Lives[i].Newer, live)
+	}
 	// Deleted may cover what a fold has just deleted.
 	full := crdt.Row{Deleted: s.row.Deleted}
 	full.Merge(&s.row)
 	s.row = full
 	return s, nil
+}
+
+// groupsOf leaves out of groups the columns that a table does not have.
+func groupsOf(groups []crdt.CellGroup, live crdt.ColumnSet) (out []crdt.CellGroup) {
+	for _, g := range groups {
+		if g.Columns = g.Columns.Intersect(live); !g.Columns.IsEmpty() {
+			out = append(out, g)
+		}
+	}
+	return out
 }
 
 func cloneKey(key []crdt.Value) []crdt.Value {
