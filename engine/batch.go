@@ -42,6 +42,7 @@ var ErrForged = errors.New("tributary: a package is not from whom it says")
 func (e *Engine) ApplyBatch(ctx context.Context, parcels []Parcel, note func([]Arrived) error) ([]Arrived, error) {
 	out := make([]Arrived, len(parcels))
 	bodies, pkgs := make([][]byte, len(parcels)), make([]*crdt.Package, len(parcels))
+	rows := 0
 	for i, p := range parcels {
 		bodies[i] = bytes.Clone(p.Body) // what is decoded refers to it, and may outlive the call
 		pkg, err := decode(bodies[i], e.opt.Compressor)
@@ -53,9 +54,10 @@ func (e *Engine) ApplyBatch(ctx context.Context, parcels []Parcel, note func([]A
 			continue
 		}
 		pkgs[i] = pkg
+		rows += len(pkg.Rows)
 		out[i].Sender, out[i].Rows, out[i].Covers = pkg.Sender, len(pkg.Rows), pkg.Covers
 	}
-	err := e.change(ctx, func() error {
+	receive := func() error {
 		for i, pkg := range pkgs {
 			if pkg == nil {
 				continue
@@ -68,8 +70,17 @@ func (e *Engine) ApplyBatch(ctx context.Context, parcels []Parcel, note func([]A
 				return &BatchError{i, wrap("apply", err)}
 			}
 		}
-		if note == nil {
-			return nil
+		return nil
+	}
+	err := e.change(ctx, func() error {
+		var err error
+		if rows >= manyRows {
+			err = e.withoutTriggers(receive)
+		} else {
+			err = receive()
+		}
+		if err != nil || note == nil {
+			return err
 		}
 		return note(out)
 	})
