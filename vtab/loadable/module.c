@@ -15,12 +15,14 @@ enum { rows_capacity = 32 << 10, rows_kept = 1 << 20, stack_values = 32, scratch
 typedef struct module {
   tr_host *host;
   uintptr_t go;
+  int read_only; // no table of it has an xUpdate
 } module;
 
 typedef struct table {
   sqlite3_vtab base;
   tr_host *host;
   uintptr_t go;
+  int read_only;
 } table;
 
 typedef struct cursor {
@@ -94,6 +96,7 @@ static int connect(sqlite3 *db, module *m, int n, const char *const *words, sqli
   if (!t) return SQLITE_NOMEM;
   memset(t, 0, sizeof *t);
   t->host = m->host;
+  t->read_only = m->read_only;
   int rc = tr_enter(m->host, &call, message);
   if (rc == SQLITE_OK) {
     rc = goConnect(m->go, n, (char **)words, create, &t->go, message);
@@ -266,7 +269,8 @@ static int x_eof(sqlite3_vtab_cursor *v) {
 static int x_column(sqlite3_vtab_cursor *v, sqlite3_context *ctx, int n) {
   cursor *c = (cursor *)v;
   const tr_row *row = (const tr_row *)(c->rows.buf + c->pos);
-  if (n >= row->values || sqlite3_vtab_nochange(ctx)) return SQLITE_OK; // saying nothing tells xUpdate so
+  if (n >= row->values) return SQLITE_OK;
+  if (!((table *)v->pVtab)->read_only && sqlite3_vtab_nochange(ctx)) return SQLITE_OK; // saying nothing tells xUpdate so
   const tr_value *value = (const tr_value *)(row + 1) + n;
   result(ctx, value, c->rows.buf + value->u.offset);
   return SQLITE_OK;
@@ -305,6 +309,7 @@ int tr_create_module(tr_host *h, const char *name, int eponymous, uintptr_t go) 
   }
   m->host = h;
   m->go = go;
+  m->read_only = eponymous;
   h->references++;
   return sqlite3_create_module_v2(h->db, name, eponymous ? &eponymous_module : &stream_module, m, free_module);
 }
