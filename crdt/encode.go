@@ -6,7 +6,6 @@ import (
 	"hash/crc32"
 	"maps"
 	"slices"
-	"sync"
 )
 
 const (
@@ -36,13 +35,20 @@ func pays(plain, packed int) bool { return plain > minCompress && packed < plain
 // Append appends the package's bytes to b. With no Compressor the body is left plain. Equal packages have equal
 // bytes as far as the Compressor gives equal output. A package that breaks a rule of the format gives ErrInvalid,
 // one that is too large ErrLimit; b is then as it was.
-func (p *Package) Append(b []byte, z Compressor) ([]byte, error) {
+func (p *Package) Append(b []byte, z Compressor) ([]byte, error) { return new(Encoder).Append(b, p, z) }
+
+// An Encoder appends packages as their own method does, and keeps the memory in which it gathers their parts for the next: a
+// large package takes several times its size. The zero Encoder is ready; it is not safe for concurrent use.
+type Encoder struct{ w writer }
+
+// Append is Package.Append.
+func (e *Encoder) Append(b []byte, p *Package, z Compressor) ([]byte, error) {
 	if err := p.validate(); err != nil {
 		return b, fmt.Errorf("%w: %w", ErrInvalid, err)
 	}
-	w := writers.Get().(*writer)
+	w := &e.w
 	w.p = p
-	defer w.free()
+	defer w.empty()
 	w.collectSites()
 	if len(w.sites) > DefaultLimits().Sites {
 		return b, fmt.Errorf("crdt: package names %d sites: %w", len(w.sites), ErrLimit)
@@ -90,22 +96,19 @@ type writer struct {
 	out                      []byte
 }
 
-// writers are used again, since a large package takes several times its size to gather.
-var writers = sync.Pool{New: func() any { return new(writer) }}
-
-// maxKept is how many bytes of a body, and how many values, a writer may keep room for.
+// maxKept is how many bytes of a body, and eighths of that many values, a writer keeps room for.
 const maxKept = 1 << 20
 
-// free lets go of the package and gives the writer back.
-func (w *writer) free() {
+// empty lets go of the package.
+func (w *writer) empty() {
 	if cap(w.out) > maxKept || cap(w.values) > maxKept/8 || cap(w.lives) > maxKept/8 {
+		*w = writer{}
 		return
 	}
 	clear(w.lives[:cap(w.lives)])
 	clear(w.values[:cap(w.values)])
 	clear(w.columns[:cap(w.columns)])
 	w.p, w.sites, w.index, w.weight = nil, nil, nil, 0
-	writers.Put(w)
 }
 
 // collectSites makes the dictionary of all sites that covers, needs and rows name. The sender is apart, in front.

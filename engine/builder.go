@@ -19,6 +19,7 @@ type builder struct {
 	spare  []*block // of former packages, for their memory
 	rows   []crdt.RowChange
 	arena  arena
+	enc    crdt.Encoder
 	bytes  int
 	cursor int64
 }

@@ -409,7 +409,7 @@ func (p *pull) finish(b *builder, last bool) (Pulled, error) {
 	if p.o.Format == FormatJSON {
 		out.Package, err = pkg.MarshalJSON()
 	} else {
-		out.Package, err = pkg.Append(nil, p.e.opt.Compressor)
+		out.Package, err = b.enc.Append(nil, pkg, p.e.opt.Compressor)
 	}
 	if err != nil {
 		return out, fmt.Errorf("building a package of %d rows: %w", len(pkg.Rows), err)
