@@ -159,8 +159,12 @@ func readDataset(path string) (*dataset, error) {
 	if err != nil {
 		return nil, err
 	}
+	return parseDataset(path, string(text))
+}
+
+func parseDataset(path, text string) (_ *dataset, err error) {
 	d := &dataset{}
-	for n, line := range strings.Split(strings.TrimSuffix(string(text), "\n"), "\n") {
+	for n, line := range strings.Split(strings.TrimSuffix(text, "\n"), "\n") {
 		f := strings.Split(line, "\t")
 		if f[0] == "T" && len(f) > 2 {
 			t := &table{name: f[1]}

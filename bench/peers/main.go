@@ -45,6 +45,7 @@ func compare(ctx context.Context) error {
 	runs := flag.Int("runs", 5, "runs of each engine, interleaved; medians are printed")
 	only := flag.String("only", "", "names of engines, separated by commas; empty: all")
 	chinook := flag.String("chinook", "../shared/data/chinook.sql", "script of the Chinook sample database; empty: do not use it")
+	recorded := flag.String("record-history", "", "file to which the history of the git repository in this folder is written as a data set; nothing is measured then")
 	out := flag.String("json", "", "file to write the results to, besides the terminal")
 	limit := flag.Duration("timeout", 5*time.Minute, "time for one run of one engine")
 	flag.Parse()
@@ -52,13 +53,20 @@ func compare(ctx context.Context) error {
 		flag.Usage()
 		return errors.New("want no arguments, and at least one row and one run")
 	}
+	if *recorded != "" {
+		return recordHistory(ctx, *recorded)
+	}
 	dir, err := os.MkdirTemp("", "tributary-peers")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(dir)
 
-	sets := []*dataset{synthetic(*rows)}
+	edited, err := readHistory()
+	if err != nil {
+		return err
+	}
+	sets := []*dataset{synthetic(*rows), edited}
 	if real, err := readChinook(*chinook); errors.Is(err, fs.ErrNotExist) {
 		fmt.Printf("missing: Chinook: no file %s: put the Chinook SQLite script there, or name it with -chinook\n", *chinook)
 	} else if err != nil {

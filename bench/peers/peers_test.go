@@ -57,6 +57,67 @@ func TestValueBytes(t *testing.T) {
 	}
 }
 
+// TestHistory makes rows of a log that has what logs have: a new file, a changed and a deleted one, lines that look like headers.
+func TestHistory(t *testing.T) {
+	log := commitLine + `100 first: a: b
+diff --git a/x y.go b/x y.go
+new file mode 100644
+--- /dev/null
++++ b/x y.go
+@@ -0,0 +1,2 @@
++package x
+++++ b/no header
+` + commitLine + `200 second
+
+diff --git a/x y.go b/x y.go
+--- a/x y.go
++++ b/x y.go
+@@ -1 +0,0 @@
+-package x
+@@ -2 +1 @@ func f() {
+---- a/no header
++` + strings.Repeat("é", 60) + `
+diff --git a/gone b/gone
+--- a/gone
++++ /dev/null
+@@ -1,3 +0,0 @@
+-1
+-2
+-3
+`
+	got, err := parseHistory(strings.NewReader(log))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := [][][]any{
+		{{int64(1), int64(100), "first: a: b"}, {int64(2), int64(200), "second"}},
+		{
+			{int64(1), "x y.go", int64(1), int64(1), int64(0), int64(2), "package x"},
+			{int64(2), "x y.go", int64(1), int64(0), int64(1), int64(0), "package x"},
+			{int64(2), "x y.go", int64(2), int64(1), int64(1), int64(1), strings.Repeat("é", 40)},
+			{int64(2), "gone", int64(1), int64(0), int64(3), int64(0), "1"},
+		},
+	}
+	for i, rows := range want {
+		if d := cmp.Diff(rows, got.tables[i].rows); d != "" {
+			t.Errorf("table %s (-want +got):\n%s", got.tables[i].name, d)
+		}
+	}
+	for _, bad := range []string{commitLine + "x y\n", "@@ -1\n", "@@ -1 +x @@\n"} {
+		if _, err := parseHistory(strings.NewReader(bad)); err == nil {
+			t.Errorf("%q: no error", bad)
+		}
+	}
+	recorded, err := readHistory()
+	if err != nil || recorded.rows() < 2000 {
+		t.Errorf("the recorded history has %d rows, %v", recorded.rows(), err)
+	}
+	s := &scenario{data: recorded, scratch: t.TempDir(), tracked: true}
+	if err := s.run(); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestScenario runs both kinds of workers of this program; a run checks its own outcome.
 func TestScenario(t *testing.T) {
 	for _, d := range []*dataset{small(), synthetic(50)} {
