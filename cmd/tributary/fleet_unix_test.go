@@ -56,6 +56,13 @@ func (n *node) stop(sig os.Signal) {
 	n.cmd = nil
 }
 
+func (n *node) signal(sig os.Signal) {
+	n.t.Helper()
+	if err := n.cmd.Process.Signal(sig); err != nil {
+		n.t.Fatal(err)
+	}
+}
+
 func (n *node) exec(sql string) {
 	n.t.Helper()
 	if err := n.plain.Exec(sql); err != nil {
