@@ -5,7 +5,9 @@ import (
 	"io"
 	"net"
 	nethttp "net/http"
+	"os"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -47,4 +49,19 @@ func scriptGet(ts *testscript.TestScript, neg bool, args []string) {
 		}
 	}
 	ts.Fatalf("never came: %q; last: %s", args[1:], last)
+}
+
+// scriptTerm sends SIGTERM to the process that serves a file, as the lock names it.
+func scriptTerm(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: term FILE")
+	}
+	text, err := os.ReadFile(servedLock(ts.MkAbs(args[0])))
+	ts.Check(err)
+	var pid int
+	_, err = fmt.Sscanf(string(text), "process %d", &pid)
+	ts.Check(err)
+	p, err := os.FindProcess(pid)
+	ts.Check(err)
+	ts.Check(p.Signal(syscall.SIGTERM))
 }

@@ -63,6 +63,7 @@ func TestScripts(t *testing.T) {
 			"unlock":   scriptUnlock,
 			"port":     scriptPort,
 			"get":      scriptGet,
+			"term":     scriptTerm,
 		},
 	})
 }
