@@ -17,6 +17,7 @@ import (
 type serveFlags struct {
 	dirs, via []string
 	http      string
+	httpStore string
 	metrics   string
 	nats      string
 	listen    string
@@ -61,6 +62,7 @@ With --listen this machine runs the fleet's NATS server in the same process, and
 	flags.StringArrayVar(&f.dirs, "dir", nil, "replicate over a folder; may be given several times")
 	flags.StringArrayVar(&f.via, "via", nil, "replicate over the medium at this address; may be given several times")
 	flags.StringVar(&f.http, "http", "", "listen at this address for others to connect to, such as :8080")
+	flags.StringVar(&f.httpStore, "http-store", "", "folder of the log and the snapshots of --http (default beside the first database)")
 	flags.StringVar(&f.metrics, "metrics", "", "listen at this address for /metrics and /healthz alone")
 	flags.StringVar(&f.nats, "nats", "", "replicate over the NATS server at this address; \"embedded\" runs one in this process")
 	flags.StringVar(&f.listen, "listen", "", "let others connect to the embedded NATS server at this address, such as :4222")

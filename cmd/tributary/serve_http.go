@@ -40,7 +40,7 @@ func (s *server) listen() error {
 		mux.HandleFunc("GET /healthz", s.serveHealth)
 		l := &listener{sync: at.sync, ended: make(chan error, 1)}
 		if at.sync {
-			l.front = s.hub.Transport()
+			l.front = s.hub.transport()
 			mux.Handle("/v1/", http.NewHandler(l.front, &http.HandlerOptions{Token: token}))
 		}
 		socket, err := listenAt(at.address)

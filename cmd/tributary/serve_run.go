@@ -12,7 +12,6 @@ import (
 	"github.com/tributary-db/tributary/engine"
 	"github.com/tributary-db/tributary/engine/replicator"
 	"github.com/tributary-db/tributary/transports"
-	"github.com/tributary-db/tributary/transports/mem"
 	"github.com/tributary-db/tributary/transports/nats/embedded"
 	"github.com/tributary-db/tributary/vtab/ncruces"
 )
@@ -27,7 +26,7 @@ type server struct {
 	everyBytes int64
 	databases  []*served
 	media      []medium
-	hub        *mem.Hub // what --http shows, nil without
+	hub        *hub // what --http shows, nil without
 	listeners  []*listener
 	broker     *embedded.Server // nil without
 	store      *lockFile        // of the broker
@@ -42,9 +41,6 @@ type served struct {
 	mu         sync.Mutex // guards err
 	err        error      // why the loop has ended
 }
-
-// hubBytes bounds the log of --http. It is a cache: who needs what is older asks a peer.
-const hubBytes = 256 << 20
 
 // open takes the locks, opens databases and media, and listens.
 func (s *server) open(ctx context.Context) error {
@@ -61,8 +57,10 @@ func (s *server) open(ctx context.Context) error {
 		s.media = append(s.media, m)
 	}
 	if s.flags.http != "" {
-		s.hub = mem.New().Limit(hubBytes)
-		s.media = append(s.media, medium{"http", s.hub.Transport()})
+		if err := s.openHub(); err != nil {
+			return err
+		}
+		s.media = append(s.media, medium{"http", s.hub.transport()})
 	}
 	for _, d := range s.databases {
 		if err := s.openDatabase(ctx, d); err != nil {
@@ -141,7 +139,7 @@ func (s *server) close() error {
 		err = errors.Join(err, s.broker.Close())
 	}
 	s.store.release()
-	return err
+	return errors.Join(err, s.hub.close())
 }
 
 func (s *server) mediaNames() (names []string) {

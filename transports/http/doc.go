@@ -1,5 +1,5 @@
 // Package http carries packages over plain HTTP: through every firewall and proxy, from any language, and easy to look
-// into. It has two halves. Handler shows any other transport to the network (mostly a mem.Hub in the same process) and is
+// into. It has two halves. Handler shows any other transport to the network (mostly a mem.Hub in the same process, of mem.Open if its log is to outlive that) and is
 // mounted in a server of yours; Dial makes a transport that speaks to such a handler.
 //
 // The protocol, below the address at which the handler is mounted. A site, a database and a cursor are query parameters;

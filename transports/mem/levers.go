@@ -28,6 +28,7 @@ func (h *Hub) Recreate() {
 	defer h.mu.Unlock()
 	h.forget(h.log)
 	h.epoch, h.first, h.log, h.stamps = h.epoch+1, 1, nil, nil
+	h.rewritten()
 	h.touch()
 }
 
@@ -39,7 +40,15 @@ func (h *Hub) Rollback(n int) {
 	keep := len(h.log) - min(n, len(h.log))
 	h.forget(h.log[keep:])
 	h.log, h.stamps = slices.Clone(h.log[:keep]), slices.Clone(h.stamps[:keep])
+	h.rewritten()
 	h.touch()
+}
+
+// rewritten brings a file to what the log has become; the caller holds mu.
+func (h *Hub) rewritten() {
+	if h.journal != nil {
+		h.journal.err = h.rewrite()
+	}
 }
 
 // Len is the number of packages in the log.

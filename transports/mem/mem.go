@@ -1,5 +1,6 @@
 // Package mem carries packages inside one process: the reference for what a transport does, and a double for tests.
-// A Hub is the medium; Transport hands out any number of handles on it. Nothing is kept beyond the process.
+// A Hub is the medium; Transport hands out any number of handles on it. Nothing is kept beyond the process, except for the log of a Hub that was
+// made by Open.
 package mem
 
 import (
@@ -7,6 +8,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -30,7 +32,8 @@ type Hub struct {
 	changed  chan struct{}   // closed and replaced when anything above changes
 	peers    []*peer
 	sites    map[string]transports.Sighting
-	snaps    []kept // oldest first
+	snaps    []kept   // oldest first
+	journal  *journal // nil: the log is in memory alone
 }
 
 type peer struct {
@@ -92,7 +95,11 @@ var (
 
 // Caps has both halves.
 func (t *Transport) Caps() transports.Caps {
-	return transports.Caps{Log: true, Exchange: true, SiteOrder: true, Durability: transports.Accepted}
+	c := transports.Caps{Log: true, Exchange: true, SiteOrder: true, Durability: transports.Accepted}
+	if t.hub.journal != nil {
+		c.Durability = transports.Synced
+	}
+	return c
 }
 
 // Close ends what runs on this handle; the hub and other handles go on.
@@ -118,20 +125,34 @@ func (t *Transport) Publish(ctx context.Context, ps ...transports.Package) error
 	h := t.hub
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	var news []transports.Package
+	taken := map[string]bool{}
 	for _, p := range ps {
-		key := p.DB + "\x00" + p.ID
-		if h.ids[key] {
-			continue
+		if key := p.DB + "\x00" + p.ID; !h.ids[key] && !taken[key] {
+			taken[key] = true
+			p.Body = bytes.Clone(p.Body)
+			news = append(news, p)
 		}
-		h.ids[key] = true
-		p.Body = bytes.Clone(p.Body)
-		h.lastUsed++
-		h.log, h.stamps = append(h.log, p), append(h.stamps, h.lastUsed)
-		h.size += int64(len(p.Body))
+	}
+	if len(news) == 0 {
+		return nil
+	}
+	if err := h.record(news); err != nil {
+		return fmt.Errorf("mem: %w", err)
+	}
+	for _, p := range news {
+		h.add(p, h.lastUsed+1)
 	}
 	h.trim()
 	h.touch()
 	return nil
+}
+
+// add appends a package; the caller holds mu.
+func (h *Hub) add(p transports.Package, stamp uint64) {
+	h.ids[p.DB+"\x00"+p.ID] = true
+	h.log, h.stamps, h.lastUsed = append(h.log, p), append(h.stamps, stamp), stamp
+	h.size += int64(len(p.Body))
 }
 
 // position is a cursor: the next position to read, and what stood before it.
