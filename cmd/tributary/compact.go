@@ -16,7 +16,7 @@ not come again off the list with forget-peer. Rows are never touched. The freed 
 go back to the disk, which writes the whole file anew and takes as much room meanwhile.`,
 		Example: `  tributary compact shop.db
   tributary compact --vacuum shop.db   # after a large import`,
-		Args:    needArgs(1, 1, "one database file"),
+		Args: needArgs(1, 1, "one database file"),
 	}
 	jsonFlag(cmd, &asJSON, `{"tombstones", "changesets", "blocked"}: the numbers removed, and what keeps the rest, empty for nothing.`)
 	cmd.Flags().BoolVar(&vacuum, "vacuum", false, "give free pages back to the disk; nobody may use the file meanwhile")
