@@ -15,7 +15,21 @@ const (
 	waitStarts = 1 << iota
 	waitEnds
 	waitBulk
+
+	waitSent = 3 // from this bit on: the package's time, see sentOf
 )
+
+// sentOf is the time of a package as it is kept in flags. Years after 2248 count as that year.
+func sentOf(p *crdt.Package) int64 { return min(int64(p.Sent), 1<<59) << waitSent }
+
+// follows says whether n can be the part after w. Parts of one set come from one state of the sender, or from ascending ones:
+// a row that has changed meanwhile moves to the end, so it is in neither part if the second is of an older state.
+func (w *waiting) follows(n *waiting) bool { return sentAfter(w.flags, n.flags) }
+
+func sentAfter(first, then int64) bool {
+	first, then = first>>waitSent, then>>waitSent
+	return uint16(first) == uint16(then) || first>>16 <= then>>16
+}
 
 // waiting is a package, or part of a set, that could not be applied yet. Parts of a bulk set that have been applied
 // stay without their bodies until the set is complete.
@@ -29,15 +43,16 @@ type waiting struct {
 
 // bulk applies a part of a bulk set at once if all parts before it have been, and keeps it otherwise.
 func (a *applier) bulk(p *crdt.Package, body []byte) error {
-	follows, err := a.e.one("SELECT EXISTS (SELECT 1 FROM tributary_waiting WHERE sender = ?1 AND until = ?2 AND body IS NULL)", crdt.Blob(p.Sender[:]), crdt.Int(p.Since))
+	before, err := a.e.list("SELECT flags FROM tributary_waiting WHERE sender = ?1 AND until = ?2 AND body IS NULL", 1, crdt.Blob(p.Sender[:]), crdt.Int(p.Since))
 	if err != nil {
 		return err
 	}
+	follows := slices.ContainsFunc(before, func(r []crdt.Value) bool { return sentAfter(r[0].Int(), sentOf(p)) })
 	cursor, err := a.e.peerCursor(p.Sender)
 	if err != nil {
 		return err
 	}
-	if follows.Int() == 0 && !p.Starts && (cursor == 0 || cursor < p.Since) {
+	if !follows && !p.Starts && (cursor == 0 || cursor < p.Since) {
 		a.r.State, a.r.Reason = StatePending, reasonRest
 		return a.wait(p, body, lack{})
 	}
@@ -63,7 +78,7 @@ func (a *applier) wait(p *crdt.Package, body []byte, l lack) error {
 	if size.Int()+int64(len(body)) > a.e.opt.MaxPending {
 		return fmt.Errorf("%w: %d bytes, the limit is %d; deliver what they wait for: %s", ErrPendingFull, size.Int(), a.e.opt.MaxPending, reason)
 	}
-	var flags int64
+	flags := sentOf(p)
 	for _, f := range []struct {
 		on  bool
 		bit int64
@@ -76,7 +91,8 @@ func (a *applier) wait(p *crdt.Package, body []byte, l lack) error {
 	if body != nil {
 		stored = crdt.Blob(body)
 	}
-	return a.e.run("INSERT INTO tributary_waiting(sender, since, until, part, flags, bytes, reason, lacks_site, lacks, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT (sender, since, until) DO NOTHING",
+	return a.e.run("INSERT INTO tributary_waiting(sender, since, until, part, flags, bytes, reason, lacks_site, lacks, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT (sender, since, until) DO UPDATE SET part = excluded.part, flags = excluded.flags, bytes = excluded.bytes,"+
+		" reason = excluded.reason, lacks_site = excluded.lacks_site, lacks = excluded.lacks, body = excluded.body WHERE tributary_waiting.body IS NOT NULL AND excluded.body IS NOT NULL AND excluded.flags > tributary_waiting.flags",
 		crdt.Blob(p.Sender[:]), crdt.Int(p.Since), crdt.Int(p.Until), crdt.Int(int64(p.Part)), crdt.Int(flags), crdt.Int(int64(len(body))), crdt.TextString(reason), crdt.Blob(l.site[:]), crdt.Int(l.until), stored)
 }
 
@@ -121,12 +137,11 @@ func (a *applier) ready(now *crdt.Package) (chain []*waiting, whole bool, err er
 		sender crdt.Site
 		pos    int64
 	}
-	next := map[place]*waiting{}
+	next := map[place][]*waiting{}
 	done := map[place]bool{} // where parts end that have been applied
 	for _, w := range all {
-		if k := (place{w.sender, w.since}); next[k] == nil { // the longest comes first
-			next[k] = w
-		}
+		k := place{w.sender, w.since}
+		next[k] = append(next[k], w) // the longest comes first
 		if w.applied {
 			done[place{w.sender, w.until}] = true
 		}
@@ -138,11 +153,12 @@ func (a *applier) ready(now *crdt.Package) (chain []*waiting, whole bool, err er
 		chain := []*waiting{first}
 		w := first
 		for w.flags&waitEnds == 0 {
-			n := next[place{w.sender, w.until}]
-			if n == nil || n.until == w.until {
+			after := next[place{w.sender, w.until}]
+			i := slices.IndexFunc(after, func(n *waiting) bool { return n.until > w.until && w.follows(n) })
+			if i < 0 {
 				break
 			}
-			w = n
+			w = after[i]
 			chain = append(chain, w)
 		}
 		whole := w.flags&waitEnds != 0
@@ -195,7 +211,7 @@ func (a *applier) mayStart(w *waiting, have crdt.VersionVector, now *crdt.Packag
 
 // decoded is a waiting package; now is the one that has just come.
 func (a *applier) decoded(w *waiting, now *crdt.Package) (*crdt.Package, error) {
-	if w.sender == now.Sender && w.since == now.Since && w.until == now.Until {
+	if w.sender == now.Sender && w.since == now.Since && w.until == now.Until && w.flags>>waitSent == sentOf(now)>>waitSent {
 		return now, nil
 	}
 	v, err := a.e.one("SELECT body FROM tributary_waiting WHERE sender = ?1 AND since = ?2 AND until = ?3", crdt.Blob(w.sender[:]), crdt.Int(w.since), crdt.Int(w.until))

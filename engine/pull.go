@@ -81,6 +81,7 @@ type pull struct {
 	since   int64 // where the set begins; cursor moves on from there
 	cursor  int64
 	part    int
+	sent    crdt.Time
 	starts  bool
 	bulk    bool
 	rows    int64
@@ -241,6 +242,7 @@ func (p *pull) interval() (err error) {
 	if err != nil {
 		return err
 	}
+	p.sent = crdt.TimeOf(p.e.opt.Now().UnixMilli()) | crdt.Time(uint16(p.until)) // names the state, too: see waiting.follows
 	p.starts = p.cursor == p.since
 	if p.only != nil {
 		if p.needs, err = p.e.madeUpon(p.o.Origins, p.needs); err != nil {
@@ -395,7 +397,7 @@ func (p *pull) finish(b *builder, last bool) (Pulled, error) {
 	pkg := b.build()
 	pkg.Starts, pkg.Ends, pkg.Bulk, pkg.LocalOnly = p.starts, last, p.bulk, p.only != nil
 	pkg.Sender, pkg.Since, pkg.Until, pkg.Part = p.e.site, p.cursor, b.cursor, p.part
-	pkg.Sent = crdt.TimeOf(p.e.opt.Now().UnixMilli())
+	pkg.Sent = p.sent
 	pkg.Needs, pkg.Scope = p.needs, scope(p.o)
 	if last {
 		pkg.Until, pkg.Covers = p.until, p.covers
