@@ -33,11 +33,20 @@ var list = []mutant{
 	{"a copy goes on under the same name", "engine/identity.go", "\t\t_, err := e.remint()\n\t\treturn err\n\t}\n\town, err", "\t\te.checked = true\n\t\treturn nil\n\t}\n\town, err", scenarios, "TestScenarios$/identity_"},
 	{"two contents under one version pass", "engine/apply.go", "if !have.IsZero() && !at.id.IsZero() && have != at.id {", "if have != at.id && false {", "./engine", "TestIdentityEquivocation|TestIdentityCopyMeets"},
 
-	{"forgotten needs check", "engine/apply.go", "if v[s] < p.Needs[s] {", "if v[s] < p.Needs[s] && false {", scenarios, "TestScenarios$/delivery_"},
+	{"forgotten needs check", "engine/lack.go", "a.lacking(l, v) {\n\t\t\tl.reason", "a.lacking(l, v) && false {\n\t\t\tl.reason", scenarios, "TestScenarios$/delivery_"},
 	{"a set is applied in parts", "engine/pending.go", "if w.flags&waitEnds != 0 {", "if len(chain) > 0 {", "./conformance/sim", "TestSim$"},
-	{"the future is taken", "engine/apply.go", "if newest(p) > limit {", "if false && newest(p) > limit {", scenarios, "TestHostile/future|TestHostile/end"},
+	{"the future is taken", "engine/lack.go", "reason: \"its clock is ahead of ours\"}); a.lacking(l, v) {", "reason: \"its clock is ahead of ours\"}); false && a.lacking(l, v) {", scenarios, "TestHostile/future|TestHostile/end"},
 	{"the clock does not learn", "engine/apply.go", "if a.newest > last {", "if a.newest > last && false {", scenarios, "TestScenarios$/merge_clock"},
 	{"waiting has no bound", "engine/pending.go", "> a.e.opt.MaxPending {", "> a.e.opt.MaxPending && false {", scenarios, "TestHostile/parts"},
+
+	{"parts of two states make a set", "engine/pending.go", "return uint16(first) == uint16(then) || first>>16 <= then>>16", "return true", scenarios, "TestScenarios$/delivery_parts_of_two"},
+	{"foreign deletes go with own changes", "engine/pull.go", "} else if mixed {", "} else if mixed && false {", scenarios, "TestScenarios$/delivery_local_only_deletes"},
+	{"an update of nothing makes a write younger", "engine/fold.go", "if wrote.IsEmpty() {", "if c.at = max(c.at, at); wrote.IsEmpty() {", scenarios, "TestScenarios$/capture_nothing_changed"},
+	{"a column that is gone decides", "engine/slow.go", "s.row.Lives[i].Newer = groupsOf(s.row.Lives[i].Newer, live)", "_, _ = i, live", scenarios, "TestScenarios$/schema_drop_column"},
+	{"rows beyond the end of a base are base rows", "engine/adopt.go", "(t.upto == nil || compareKeys(key, t.upto) <= 0)", "(t.upto == nil || compareKeys(key, t.upto) <= 0 || true)", "./engine", "TestAdopt"},
+	{"an import that replaced rows is folded as new ones", "engine/foldinserts.go", "if made != rows {", "if made > rows {", "./engine", "TestFoldInserts"},
+	{"orphans of an import stay", "engine/foldinserts.go", "w.imported = append(w.imported, f.pos)", "_ = w.imported", "./engine", "TestFoldInserts"},
+	{"a gap is no reason to begin earlier", "engine/since.go", "version > ?2 ORDER BY version LIMIT 1", "version > ?2 ORDER BY version DESC LIMIT 1", "./engine", "TestSince"},
 
 	{"local changes are not folded before a merge", "engine/apply.go", "if _, err := a.e.fold(); err != nil {\n\t\treturn err\n\t}\n\tvar err error\n\tif a.pos", "var err error\n\tif a.pos", "./conformance/sim", "TestSim$"},
 	{"dead rows come back", "engine/merge.go", "if len(r.Lives) == 1 && !covered(deleted, r.Lives[0].Birth.Dot()) {", "if len(r.Lives) == 1 {", scenarios, "TestAllSmallHistories"},

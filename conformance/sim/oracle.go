@@ -17,7 +17,7 @@ import (
 )
 
 // Violation says that something happened that must not. Oracle is one of: equality, causality, atomicity, durability,
-// idempotence, damage, ledger, check, liveness, order, pending, error.
+// idempotence, damage, ledger, check, liveness, order, pending, model, error.
 type Violation struct{ Oracle, What string }
 
 func (v *Violation) Error() string { return v.Oracle + ": " + v.What }
@@ -125,6 +125,12 @@ func (w *world) look(s *site) error {
 			return violation("pending", "site %d keeps %d bytes of waiting packages, the limit is %d (%v)", s.index, n, w.o.MaxPending, err)
 		}
 	}
+	if err := w.learn(); err != nil { // what it shows may have been folded elsewhere in the same event
+		return err
+	}
+	if err := w.agree(s); err != nil {
+		return err
+	}
 	ahead, err := s.int("SELECT EXISTS (SELECT 1 FROM tributary_ahead)")
 	if err != nil || ahead != 0 {
 		return err
@@ -171,7 +177,7 @@ func (s *site) hash() (sum [32]byte, err error) {
 // dump writes all rows of the application, a line each, columns by name.
 func (s *site) dump() (lines []string, err error) {
 	var tables []string
-	err = s.each(`SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table' AND name NOT LIKE 'sqlite\_%' ESCAPE '\' AND name NOT LIKE 'tributary\_%' ESCAPE '\' ORDER BY name`,
+	err = s.each(`SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table' AND name NOT LIKE 'sqlite\_%' ESCAPE '\' AND name NOT LIKE 'tributary\_%' ESCAPE '\' AND name <> 'told' ORDER BY name`,
 		func(q *sqlite3.Stmt) error { tables = append(tables, q.ColumnText(0)); return nil })
 	for _, t := range tables {
 		if err != nil {

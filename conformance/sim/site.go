@@ -36,12 +36,14 @@ type site struct {
 	backup  *backup
 	broken  bool // the disk fails for a while
 	failed  int  // operations that it refused since done was asked last
+	ear     ear
 }
 
 // backup is a file that was put away, and what was durable in it.
 type backup struct {
 	files   map[string][]byte
 	durable map[string]bool
+	ear     ear
 }
 
 // evidence is the engine.IdentityStore of one site. A power cut treats it as it does a file that is replaced by renaming and
@@ -113,12 +115,12 @@ func (s *site) open() error {
 		return err
 	}
 	if s.level = int(level) - 1; s.level < 0 {
-		if err = s.db.Exec("BEGIN;" + schema + "PRAGMA user_version = 1; COMMIT"); err != nil {
+		if err = s.db.Exec("BEGIN;" + schema + toldTable + "PRAGMA user_version = 1; COMMIT"); err != nil {
 			return err
 		}
 		s.level = 0
 		if s.w.o.Base && s.index == 0 {
-			if err = s.db.Exec(baseRows); err != nil {
+			if err = s.tell(baseRows); err != nil {
 				return err
 			}
 		}
@@ -130,11 +132,25 @@ func (s *site) open() error {
 	if err != nil {
 		return err
 	}
-	if _, _, err = s.e.TrackAll(context.Background()); err != nil {
+	if err = s.track(); err != nil {
 		return err
 	}
 	s.origin, s.n = fmt.Sprintf("o%d", s.w.opened), 0
 	return nil
+}
+
+// track tracks all tables, unless they are: reading the whole schema takes longer than the rest of an event.
+func (s *site) track() error {
+	if n, err := s.int("SELECT count(*) FROM sqlite_schema WHERE name = 'tributary_table'"); err != nil {
+		return err
+	} else if n > 0 {
+		all, err := s.int("SELECT count(*) = (SELECT count(*) FROM tributary_table) FROM sqlite_schema WHERE type = 'table' AND name IN ('log', 't', 'customer', 'orders', 'line', 'note', 'extra')")
+		if err != nil || all != 0 {
+			return err
+		}
+	}
+	_, _, err := s.e.TrackAll(context.Background())
+	return err
 }
 
 func (s *site) close() {

@@ -14,6 +14,7 @@ import (
 	"github.com/ncruces/go-sqlite3/vfs"
 
 	"github.com/tributary-db/tributary/conformance/faultdisk"
+	"github.com/tributary-db/tributary/crdt"
 	"github.com/tributary-db/tributary/engine"
 )
 
@@ -21,7 +22,9 @@ import (
 type Stats struct {
 	Events, Packages, Applied, Dropped, Refused int
 	Cuts, Lost, Faults                          int // power cuts, sectors that they took, operations that a failing disk refused
-	Restores, Copies, Vectors                   int
+	Restores, Copies, Compactions, Forgotten    int
+	Vectors                                     int    // states that were compared with others that had the same versions
+	Models, Forked                              int    // states that were compared with the model; worlds in which it had nothing more to say
 	Digest                                      string // of every package, in order: equal seeds give equal ones
 }
 
@@ -37,25 +40,38 @@ func (s *Stats) Add(o Stats) {
 	s.Faults += o.Faults
 	s.Restores += o.Restores
 	s.Copies += o.Copies
+	s.Compactions += o.Compactions
+	s.Forgotten += o.Forgotten
 	s.Vectors += o.Vectors
+	s.Models += o.Models
+	s.Forked += o.Forked
 	s.Digest = digest(s.Digest, []byte(o.Digest))
+}
+
+// String says it in words, without what only a comparison of two runs needs.
+func (s Stats) String() string {
+	return fmt.Sprintf("%d operations, %d packages sent, %d delivered, %d lost on the way, %d refused for lack of room; %d power cuts that took %d sectors, %d disk errors; "+
+		"%d restores, %d copies, %d compactions that forgot %d deletes; %d states compared with equal ones, %d with the model, which was silent in the end of %d worlds",
+		s.Events, s.Packages, s.Applied, s.Dropped, s.Refused, s.Cuts, s.Lost, s.Faults, s.Restores, s.Copies, s.Compactions, s.Forgotten, s.Vectors, s.Models, s.Forked)
 }
 
 // world is the state of one run.
 type world struct {
-	o      Options
-	now    time.Time
-	at     int // number of the event that is going on
-	sites  []*site
-	opened int // how often any site was opened: seeds what they draw at random
-	random *rand.Rand
-	flight []message
-	kept   [][]byte // everything ever sent
-	acked  map[link]int64
-	parted map[[2]int]time.Time
-	shown  map[string]shown
-	ledger ledger
-	stats  Stats
+	o       Options
+	now     time.Time
+	at      int // number of the event that is going on
+	sites   []*site
+	opened  int // how often any site was opened: seeds what they draw at random
+	random  *rand.Rand
+	flight  []message
+	kept    [][]byte // everything ever sent
+	acked   map[link]int64
+	parted  map[[2]int]time.Time
+	shown   map[string]shown
+	ledger  ledger
+	history history
+	told    int64 // statements that were written down
+	stats   Stats
 }
 
 // start lies before any real clock, so that what a trigger took from the real one can be told apart.
@@ -65,13 +81,16 @@ var start = time.Date(2001, time.February, 3, 10, 0, 0, 0, time.UTC)
 // that was done to the world explains.
 func run(o Options, events []Event) (stats Stats, err error) {
 	w := &world{o: o, now: start, random: rand.New(rand.NewPCG(o.Seed, 0x33)), acked: map[link]int64{}, parted: map[[2]int]time.Time{},
-		shown: map[string]shown{}, ledger: ledger{map[string]string{}}}
+		shown: map[string]shown{}, ledger: ledger{map[string]string{}}, history: history{said: map[crdt.Dot][]effect{}}}
 	defer func() {
 		for _, s := range w.sites {
 			s.close()
 			vfs.Unregister(s.vfs)
 		}
 		w.stats.Vectors = len(w.shown)
+		if w.history.forked {
+			w.stats.Forked++
+		}
 		stats = w.stats
 	}()
 	for i := range o.Sites {
@@ -91,7 +110,13 @@ func run(o Options, events []Event) (stats Stats, err error) {
 		w.stats.Events++
 		err := w.deliverDue()
 		if err == nil {
+			err = w.learn()
+		}
+		if err == nil {
 			err = w.event(e)
+		}
+		if err == nil {
+			err = w.learn()
 		}
 		if err != nil {
 			return w.stats, fmt.Errorf("at event %s: %w", e, err)
@@ -128,7 +153,11 @@ func (w *world) event(e Event) error {
 		if knows, err := w.knowsAll(a); err != nil || !knows {
 			return a.done(err)
 		}
-		_, err := a.e.Compact(context.Background())
+		r, err := a.e.Compact(context.Background())
+		if err == nil {
+			w.stats.Compactions++
+			w.stats.Forgotten += r.Tombstones
+		}
 		return a.done(err)
 	case Crash:
 		if r.IntN(4) == 0 {
@@ -207,7 +236,7 @@ func (w *world) closed(s *site, f func() error) error {
 
 func (w *world) backup(s *site) error {
 	return w.closed(s, func() error {
-		s.backup = &backup{files: s.disk.Files(), durable: maps.Clone(s.durable)}
+		s.backup = &backup{files: s.disk.Files(), durable: maps.Clone(s.durable), ear: s.ear}
 		return nil
 	})
 }
@@ -226,7 +255,7 @@ func (w *world) restore(s *site, r *rand.Rand) error {
 		for name, b := range s.backup.files {
 			s.disk.Put(name, b)
 		}
-		s.durable = maps.Clone(s.backup.durable)
+		s.durable, s.ear = maps.Clone(s.backup.durable), s.backup.ear
 		if r.IntN(2) == 0 {
 			s.notes.saved = nil
 		}
@@ -244,6 +273,9 @@ func (w *world) copy(s *site, how int) error {
 		if s.hit() || err != nil {
 			return s.done(err)
 		}
+		if err := w.learn(); err != nil {
+			return err
+		}
 	}
 	w.stats.Copies++
 	n := w.newSite()
@@ -254,6 +286,7 @@ func (w *world) copy(s *site, how int) error {
 		if how == 2 {
 			n.notes.saved = slices.Clone(s.notes.saved)
 		}
+		n.ear = s.ear
 		return nil
 	})
 	if err != nil {
@@ -283,6 +316,9 @@ func (w *world) heal() error {
 		}
 	}
 	if err := w.deliverDue(); err != nil {
+		return err
+	}
+	if err := w.learn(); err != nil {
 		return err
 	}
 	for _, s := range w.sites { // what is left of sets that came in part goes with the next news of their sender

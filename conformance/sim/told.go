@@ -1,0 +1,353 @@
+package sim
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/ncruces/go-sqlite3"
+
+	"github.com/tributary-db/tributary/crdt"
+)
+
+// What the application did stands in its database too, in a table that is not tracked, and in the same transaction: so it
+// is lost in a power cut, put away and copied together with what it speaks of.
+const (
+	toldTable = "CREATE TABLE told(n INT, what TEXT);"
+	atBase    = -1 // of rows that were there before the table was tracked
+)
+
+// ear is what the model has heard of one file.
+type ear struct {
+	folded  int64 // number of the last statement that has been folded
+	self    crdt.Site
+	version crdt.Version // of self
+	has     crdt.VersionSet
+	level   int
+	clock   crdt.Time // the last that was given or seen
+	pos     int64
+}
+
+func (s *site) state() (e ear, err error) {
+	v, err := s.e.Vector(context.Background())
+	if err != nil {
+		return e, err
+	}
+	for site, n := range v {
+		e.has.Add(crdt.Range{Site: site, From: 1, To: n})
+	}
+	err = s.each("SELECT s.site, lo, hi FROM tributary_ahead a JOIN tributary_site s ON s.ord = a.site", func(q *sqlite3.Stmt) error { // beyond a gap
+		e.has.Add(crdt.Range{Site: crdt.Site(q.ColumnRawBlob(0)), From: crdt.Version(q.ColumnInt64(1)), To: crdt.Version(q.ColumnInt64(2))})
+		return nil
+	})
+	if err != nil {
+		return e, err
+	}
+	e.folded, e.self, e.level = s.ear.folded, s.e.Site(), s.level
+	e.version = v[e.self]
+	clock, err := s.int("SELECT value FROM tributary_meta WHERE key = 'clock'")
+	if err != nil {
+		return e, err
+	}
+	e.clock = crdt.Time(clock)
+	e.pos, err = s.int("SELECT value FROM tributary_meta WHERE key = 'pos'")
+	return e, err
+}
+
+// learn tells the model what was folded since it was asked last. It is asked before and after every event: so there is at
+// most one fold of what the application did between, and nothing was merged there before it.
+func (w *world) learn() error {
+	var named []*site
+	was := map[*site]ear{}
+	for _, s := range w.sites {
+		if s.e == nil || s.disk.Off() || w.history.forked {
+			continue
+		}
+		was[s] = s.ear
+		if err := w.learnFrom(s); err != nil {
+			return err
+		}
+		if was[s].self != s.ear.self || was[s].version < s.ear.version {
+			named = append(named, s)
+		}
+	}
+	for _, s := range named { // what they have from each other is known now
+		if err := w.absorbed(s, was[s].pos); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *world) learnFrom(s *site) error {
+	now, err := s.state()
+	if err != nil {
+		return err
+	}
+	was := s.ear
+	if now.self != was.self {
+		was.version = 0
+	}
+	if now.version < was.version {
+		w.history.forked = true // only a file that went back under its identity
+		return nil
+	}
+	list, err := s.toldAfter(was.folded)
+	if err != nil {
+		return err
+	}
+	left, err := s.int("SELECT EXISTS (SELECT 1 FROM tributary_feed WHERE mask IS NOT -3)") // which the engine adds itself
+	if err != nil {
+		return err
+	}
+	if now.version == was.version && len(list) > 0 && left != 0 { // not folded yet
+		s.ear.self, s.ear.version = now.self, now.version
+		return nil
+	}
+	if len(list) > 0 {
+		now.folded = list[len(list)-1].N
+	}
+	first := crdt.Dot{Site: now.self, Version: was.version + 1}
+	stamp := func(at int64) crdt.Stamp {
+		return crdt.Stamp{Time: max(min(crdt.TimeOf(at), crdt.TimeOf(s.now().UnixMilli())), was.clock+1), Site: first.Site, Version: first.Version}
+	}
+	if len(list) > 0 && list[0].At == atBase {
+		stamp = func(int64) crdt.Stamp { return crdt.Stamp{Site: first.Site, Version: first.Version} }
+	}
+	var said []effect
+	if len(list) > 0 {
+		if said, err = fold(list, w.history.shown(was.has, was.level), now.level, stamp); err != nil {
+			return violation("model", "site %d: %v", s.index, err)
+		}
+	}
+	if len(said) > 0 && now.version == was.version {
+		return violation("model", "site %d has folded without naming it: %v", s.index, list)
+	}
+	for v := first.Version; v <= now.version; v++ {
+		w.history.add(crdt.Dot{Site: now.self, Version: v}, said)
+		said = nil
+	}
+	s.ear = now
+	return nil
+}
+
+// absorbed finds which lives a replica dropped by itself, as it may where another says the same, and notes them as said by its
+// last version. It reads the clocks by SCHEMA.md.
+func (w *world) absorbed(s *site, pos int64) error {
+	lives := w.history.lives(s.ear.has)
+	last := crdt.Dot{Site: s.ear.self, Version: s.ear.version}
+	if last.Version == 0 || w.history.forked {
+		return nil
+	}
+	tables := map[string]int64{}
+	sites := map[int64]crdt.Site{}
+	err := s.each("SELECT name, id FROM tributary_table", func(q *sqlite3.Stmt) error { tables[q.ColumnText(0)] = q.ColumnInt64(1); return nil })
+	if err == nil {
+		err = s.each("SELECT ord, site FROM tributary_site", func(q *sqlite3.Stmt) error {
+			sites[q.ColumnInt64(0)] = crdt.Site(q.ColumnRawBlob(1))
+			return nil
+		})
+	}
+	if err != nil {
+		return err
+	}
+	for i := range model {
+		t := &model[i]
+		n, tracked := tables[t.name]
+		if !tracked {
+			continue
+		}
+		var key []string
+		for j := range t.key {
+			key = append(key, fmt.Sprintf("quote(k%d)", j))
+		}
+		err := s.each(fmt.Sprintf("SELECT %s, presence FROM tributary_clock_%d WHERE pos > %d AND presence IS NOT NULL", strings.Join(key, ", "), n, pos), func(q *sqlite3.Stmt) error {
+			image := map[string]string{}
+			for j, k := range t.key {
+				image[k] = q.ColumnText(j)
+			}
+			row := lives[t.id(image)]
+			r := bytes.NewReader(q.ColumnRawBlob(len(t.key))[1:])
+			number := func() int64 { n, _ := binary.ReadUvarint(r); return int64(n) }
+			for count := number(); count > 0; count-- {
+				site, upto := sites[number()], crdt.Version(number())
+				for d, l := range row {
+					if l.dead || d.Site != site || d.Version > upto {
+						continue
+					}
+					twin := false
+					for o, other := range row {
+						twin = twin || o != d && same(t, l, other, w.uncertain)
+					}
+					if !twin {
+						return violation("model", "site %d drops the insert %s of %v, which no statement did: %v", s.index, d, t.id(image), l.values)
+					}
+					w.history.said[last] = append(w.history.said[last], effect{row: t.id(image), life: d, dead: true})
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *site) toldAfter(n int64) (list []told, err error) {
+	err = s.each(fmt.Sprintf("SELECT n, what FROM told WHERE n > %d ORDER BY n", n), func(q *sqlite3.Stmt) error {
+		var t told
+		err := json.Unmarshal([]byte(q.ColumnText(1)), &t)
+		t.N = q.ColumnInt64(0)
+		list = append(list, t)
+		return err
+	})
+	return list, err
+}
+
+// agree compares what a site shows with the model. Nothing may be waiting to be folded.
+func (w *world) agree(s *site) error {
+	if w.history.forked {
+		return nil
+	}
+	want := lines(w.history.shown(s.ear.has, s.level), w.uncertain)
+	rows, err := s.rows()
+	if err != nil {
+		return err
+	}
+	shown := map[rowID]seen{}
+	for id, image := range rows {
+		shown[id] = seen{image: image}
+	}
+	got := lines(shown, w.uncertain)
+	w.stats.Models++
+	if slices.Equal(got, want) {
+		return nil
+	}
+	var out strings.Builder
+	for _, l := range got {
+		if !slices.Contains(want, l) {
+			fmt.Fprintf(&out, "\n  shown:     %s", l)
+		}
+	}
+	for _, l := range want {
+		if !slices.Contains(got, l) {
+			fmt.Fprintf(&out, "\n  not shown: %s", l)
+		}
+	}
+	return violation("model", "site %d, that has %v, at version %d of the schema, does not show what the model says:%s", s.index, s.ear.has, s.level, out.String())
+}
+
+// uncertain says that the model does not know a column: it is dropped on one replica before another.
+func (w *world) uncertain(table, column string) bool {
+	return w.o.Schema && table == "t" && column == "b"
+}
+
+// rows reads the tables that the model knows.
+func (s *site) rows() (map[rowID]map[string]string, error) {
+	out := map[rowID]map[string]string{}
+	for i := range model {
+		t := &model[i]
+		if t.from > s.level {
+			continue
+		}
+		names := slices.Clone(t.key)
+		for _, c := range t.at(s.level) {
+			names = append(names, c.name)
+		}
+		err := s.each("SELECT quote("+strings.Join(names, "), quote(")+") FROM "+t.name, func(q *sqlite3.Stmt) error {
+			image := map[string]string{}
+			for j, n := range names {
+				image[n] = q.ColumnText(j)
+			}
+			out[t.id(image)] = image
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+var (
+	replaces = regexp.MustCompile(`^INSERT OR REPLACE INTO (\w+)[^V]*VALUES \(([^,]+),`)
+	updates  = regexp.MustCompile(`^UPDATE OR REPLACE (\w+)`)
+)
+
+// tell runs one statement inside a transaction and writes down what it did.
+func (s *site) tell(sql string) error {
+	before, err := s.rows()
+	if err != nil {
+		return err
+	}
+	if err := s.db.Exec(sql); err != nil {
+		return err
+	}
+	after, err := s.rows()
+	if err != nil {
+		return err
+	}
+	var evicts string
+	var replaced rowID
+	if m := replaces.FindStringSubmatch(sql); m != nil {
+		evicts, replaced = m[1], rowID{m[1], m[2]}
+	} else if m := updates.FindStringSubmatch(sql); m != nil {
+		evicts = m[1]
+	}
+	ids := maps.Clone(before)
+	maps.Copy(ids, after)
+	for _, id := range slices.SortedFunc(maps.Keys(ids), func(a, b rowID) int { return strings.Compare(a.Table+a.Key, b.Table+b.Key) }) {
+		x, was := before[id]
+		y, is := after[id]
+		t := told{Row: id, Image: y, Kind: toldUpdate}
+		respelled := was && is && slices.ContainsFunc(modelOf(id.Table).key, func(k string) bool { return x[k] != y[k] })
+		switch {
+		case was && !is && evicts == id.Table:
+			t.Kind = toldEvict
+		case was && !is:
+			t.Kind = toldDelete
+		case !was:
+			t.Kind = toldInsert
+		case respelled:
+			if err := s.say(told{Row: id, Kind: toldDelete}); err != nil {
+				return err
+			}
+			t.Kind = toldInsert
+		case id == replaced:
+			t.Kind = toldReplace
+			if m := modelOf(id.Table); m.unique != nil && m.unique(x) != "" && m.unique(x) == m.unique(y) {
+				t.Kind = toldReplaceSame
+			}
+		default:
+			for _, c := range slices.Sorted(maps.Keys(y)) {
+				if x[c] != y[c] {
+					t.Changed = append(t.Changed, c)
+				}
+			}
+			if t.Changed == nil {
+				continue
+			}
+		}
+		if err := s.say(t); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// say writes one thing down.
+func (s *site) say(t told) error {
+	s.w.told++
+	t.At = s.now().UnixMilli()
+	if s.e == nil {
+		t.At = atBase
+	}
+	return s.db.Exec(fmt.Sprintf("INSERT INTO told VALUES (%d, '%s')", s.w.told, strings.ReplaceAll(t.String(), "'", "''")))
+}
