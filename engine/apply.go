@@ -85,6 +85,8 @@ func (e *Engine) Apply(ctx context.Context, body []byte, o ApplyOptions) (ApplyR
 		}
 		return merge()
 	}
+	e.inUpdate = o.InUpdate
+	defer func() { e.inUpdate = false }()
 	err = e.foreignKeysOff(o.InUpdate, func() error { return e.durable(o.InUpdate, receive) })
 	if err := e.done(err); err != nil {
 		err = e.leaveStolen(ctx, err)

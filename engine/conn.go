@@ -21,6 +21,11 @@ type Conn interface {
 	// EnableForeignKeys switches the enforcement of foreign keys, also inside a transaction, where PRAGMA foreign_keys
 	// does nothing. https://sqlite.org/c3ref/c_dbconfig_defensive.html#sqlitedbconfigenablefkey
 	EnableForeignKeys(on bool) (was bool, err error)
+	// Undisturbed reports whether the two switches can do no harm to a statement that is running: they expire all, and
+	// SQLite aborts the transaction of one that opens a table after that, as the second half of a UNION ALL does, or a
+	// subquery that is computed for each row. A statement without SELECT, such as INSERT ... VALUES, opens none.
+	// inUpdate says that one is running; a host that does not know which reports false.
+	Undisturbed(inUpdate bool) bool
 	// SetRows makes rows the content of the eponymous virtual tables tributary_rows and tributary_rows_wide on this
 	// connection, so that one INSERT ... SELECT applies many rows. nil makes them empty. The engine owns rows and
 	// does not change it while a statement that reads it is running.

@@ -33,6 +33,7 @@ type Engine struct {
 	foreignKeys bool         // they are to be enforced again when the statement of the host has ended
 	batch       *batch       // an empty one, for the memory that it has
 	decoded     decodedPackages
+	inUpdate    bool                   // a statement of the host is running, in which a package is applied
 	heartbeat   bool                   // the next fold makes a version even if nothing has changed
 	known       map[string]knownSchema // schemas of tables by lower-case name
 	signatures  map[string]string      // what they were read from

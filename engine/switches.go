@@ -13,6 +13,9 @@ func (e *Engine) withoutTriggers(f func() error) (err error) {
 			return f()
 		}
 	}
+	if !e.conn.Undisturbed(e.inUpdate) {
+		return f()
+	}
 	was, err := e.conn.EnableTriggers(false)
 	if err != nil {
 		return err

@@ -152,7 +152,7 @@ func (e *Engine) quietly(t *table, rows int, f func() error) (err error) {
 			err = rerr
 		}
 	}()
-	if rows >= manyRows && len(t.schema.Triggers) == 0 || e.writesTracked(t) {
+	if rows >= manyRows && len(t.schema.Triggers) == 0 && e.conn.Undisturbed(e.inUpdate) || e.writesTracked(t) {
 		was, err := e.conn.EnableTriggers(false)
 		if err != nil {
 			return err

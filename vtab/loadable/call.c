@@ -111,6 +111,15 @@ char *tr_vfs_name(sqlite3 *db) {
 
 int tr_configure(sqlite3 *db, int option, int on, int *is) { return sqlite3_db_config(db, option, on, is); }
 
+int tr_undisturbed(sqlite3 *db) {
+  for (sqlite3_stmt *s = sqlite3_next_stmt(db, 0); s; s = sqlite3_next_stmt(db, s)) {
+    if (!sqlite3_stmt_busy(s)) continue;
+    for (const char *sql = sqlite3_sql(s); sql && *sql; sql++)
+      if (sqlite3_strnicmp(sql, "select", 6) == 0) return 0;
+  }
+  return 1;
+}
+
 int tr_declare(sqlite3 *db, const char *sql) {
   int rc = sqlite3_vtab_config(db, SQLITE_VTAB_DIRECTONLY);
   return rc ? rc : sqlite3_declare_vtab(db, sql);

@@ -100,6 +100,8 @@ func (c *conn) configured(option, to C.int) (bool, error) {
 	return is != 0, nil
 }
 
+func (c *conn) Undisturbed(bool) bool { return C.tr_undisturbed(c.db) != 0 }
+
 func (c *conn) SetRows(rows *engine.Rows) { c.rows = rows }
 
 // interrupted asks whether the application has called sqlite3_interrupt. SQLite forgets that once no statement runs, and

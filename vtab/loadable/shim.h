@@ -66,6 +66,7 @@ const char *tr_filename(sqlite3 *db);
 char *tr_vfs_name(sqlite3 *db);
 int tr_configure(sqlite3 *db, int option, int on, int *is);
 enum { tr_enable_fkey = SQLITE_DBCONFIG_ENABLE_FKEY, tr_enable_trigger = SQLITE_DBCONFIG_ENABLE_TRIGGER };
+int tr_undisturbed(sqlite3 *db);
 int tr_declare(sqlite3 *db, const char *sql);
 void *tr_alloc(int64_t n);
 void *tr_realloc(void *p, int64_t n);

@@ -102,4 +102,18 @@ func (c *conn) configure(option sqlite3.DBConfig, on bool) (was bool, err error)
 	return was, wrap(err)
 }
 
+// Undisturbed does not see the statements of sqlite3_exec: where one must be running and none is seen, it is one of those.
+func (c *conn) Undisturbed(inUpdate bool) bool {
+	seen := false
+	for s := range c.db.Stmts() {
+		if !s.Busy() {
+			continue
+		}
+		if seen = true; strings.Contains(strings.ToUpper(s.SQL()), "SELECT") {
+			return false
+		}
+	}
+	return seen || !inUpdate
+}
+
 func (c *conn) SetRows(rows *engine.Rows) { c.rows = rows }

@@ -82,6 +82,7 @@ var errElsewhere = errors.New("this is the extension's own business")
 
 func (c extensionConn) ReadOnly() bool                       { panic(errElsewhere) }
 func (c extensionConn) Filename() string                     { panic(errElsewhere) }
+func (c extensionConn) Undisturbed(bool) bool                { return false }
 func (c extensionConn) EnableTriggers(bool) (bool, error)    { return false, errElsewhere }
 func (c extensionConn) EnableForeignKeys(bool) (bool, error) { return false, errElsewhere }
 func (c extensionConn) SetRows(*engine.Rows)                 { panic(errElsewhere) }

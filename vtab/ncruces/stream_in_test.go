@@ -285,3 +285,29 @@ func TestBaseIsFoldedOnce(t *testing.T) {
 	b.want("SELECT rows FROM o", "2")
 	b.want("SELECT kind, version FROM tributary_changes", "'base' 1")
 }
+
+// TestInsertSelectOfManyRows: packages whose rows are many are applied by statements that open tables meanwhile too, and while
+// another statement is read that does.
+func TestInsertSelectOfManyRows(t *testing.T) {
+	for _, sql := range []string{
+		"INSERT INTO i(package) SELECT p FROM box WHERE k <= 2 UNION ALL SELECT p FROM box WHERE k > 2",
+		"INSERT INTO i(package) SELECT (SELECT p FROM box WHERE k = b.k) FROM box b",
+		"INSERT INTO i(package) VALUES ((SELECT p FROM box WHERE k = 1)), ((SELECT p FROM box WHERE k = 2)), ((SELECT p FROM box WHERE k = 3)), ((SELECT p FROM box WHERE k = 4))",
+	} {
+		a, b := newSite(t), newSite(t)
+		b.exec("CREATE TABLE box(k INTEGER PRIMARY KEY, p)")
+		put := prepare(t, b.c, "INSERT INTO box(p) VALUES (?1)")
+		for i := range 4 {
+			a.exec(fmt.Sprintf("WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 600) INSERT INTO t SELECT i + %d, 'x' FROM n", 1000*i))
+			p := a.packages("SELECT package FROM o")
+			a.exec("UPDATE o SET acked = last_retrieved")
+			if err := put.Run(p[0]); err != nil {
+				t.Fatal(err)
+			}
+		}
+		b.exec(sql)
+		b.want("SELECT count(*) FROM t", "2400")
+		b.want("SELECT count(*) FROM tributary_feed", "0")
+		b.want("SELECT tributary_check()", "'[]'")
+	}
+}
