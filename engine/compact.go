@@ -14,10 +14,10 @@ type CompactResult struct {
 	Blocked    string `json:"blocked"` // which member keeps the rest from going, "" for none
 }
 
-// Compact forgets what every member is known to have: tombstones, and the part of the changeset log that no cursor of
-// a stream needs. A member's acknowledgement is what it said of itself in a package that has been applied here, so all
-// that it wrote before is here too; with that rule no forgotten delete can come back. A member that stays silent keeps
-// tombstones from going until ForgetPeer retires it.
+// Compact forgets what every member is known to have: tombstones, inserts that say the same as another, and the part of
+// the changeset log that no cursor of a stream needs. A member's acknowledgement is what it said of itself in a package
+// that has been applied here, so all that it wrote before is here too; with that rule no forgotten delete can come back.
+// A member that stays silent keeps all that from going until ForgetPeer retires it.
 func (e *Engine) Compact(ctx context.Context) (r CompactResult, err error) {
 	err = e.change(ctx, func() error {
 		if err := e.acknowledge(); err != nil {
@@ -28,6 +28,9 @@ func (e *Engine) Compact(ctx context.Context) (r CompactResult, err error) {
 			return err
 		}
 		r.Blocked = blocked
+		if err := e.dropTwins(stable); err != nil {
+			return err
+		}
 		for _, t := range e.tables {
 			if t.schema == nil || len(stable) == 0 {
 				continue

@@ -301,6 +301,11 @@ func (f *folder) row(t *table, c *captured) error {
 	if base != nil {
 		k.birth = base.clock().birth
 	}
+	if before && k.siblings {
+		if err := f.twins(t, c, &k); err != nil {
+			return err
+		}
+	}
 	switch {
 	case before && c.present && (c.reinserted || c.respelled):
 		k.deleted = withDeleted(k.deleted, k.birth.Dot())
@@ -355,6 +360,16 @@ func (f *folder) row(t *table, c *captured) error {
 		return f.write(t)
 	}
 	return nil
+}
+
+// twins looks after the inserts beside a row that say the same as it.
+func (f *folder) twins(t *table, c *captured, k *clock) (err error) {
+	if !c.present || c.reinserted || c.respelled {
+		k.deleted, err = f.e.withTwins(t, c.key, k.deleted)
+	} else if c.inserted || !c.mask.IsEmpty() {
+		err = f.e.wereTwins(t, c.key)
+	}
+	return err
 }
 
 func (f *folder) write(t *table) error {

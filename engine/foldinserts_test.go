@@ -25,7 +25,7 @@ func TestFoldInserts(t *testing.T) {
 			sync(t, a, b)
 			same(t, a, b)
 			for _, x := range r[:2] {
-				x.expect("SELECT count(*), (SELECT count(*) FROM tributary_hidden) FROM t", c.want)
+				x.expect("SELECT count(*), (SELECT count(*) FROM tributary_hidden WHERE detail NOT LIKE '%says the same') FROM t", c.want)
 				x.check()
 			}
 			// A tombstone in the way, and rows that are deleted where they were not made.

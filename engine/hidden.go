@@ -17,7 +17,11 @@ const (
 	reasonOther   = "constraint"  // NOT NULL, CHECK, STRICT types or a trigger of the user refused it
 )
 
-const detailKey = "another insert of this key was written later"
+const (
+	detailKey  = "another insert of this key was written later"
+	detailSame = "another insert of this key says the same" // a twin
+	detailWas  = "another insert of this key said the same" // before it was changed; this one has not been
+)
 
 // hidden is one alive incarnation that the user's table does not show, whole.
 type hidden struct {

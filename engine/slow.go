@@ -139,10 +139,8 @@ func (s *rowState) takeParked(r *crdt.RowChange) (changed bool) {
 // storeRow writes a row's full state back: the incarnation that wins into the user's table, as far as constraints let
 // it, the others whole into tributary_hidden.
 func (e *Engine) storeRow(s *rowState, place func(*clock), touched *touched) error {
-	if err := e.absorb(s); err != nil {
-		return err
-	}
 	v := s.row.Visible()
+	details := s.details(v)
 	for dot := range s.reasons {
 		if s.row.Life(dot) < 0 || s.row.Life(dot) == v {
 			if err := e.dropHidden(s.t, s.key, dot); err != nil {
@@ -171,7 +169,7 @@ func (e *Engine) storeRow(s *rowState, place func(*clock), touched *touched) err
 		if i == v {
 			continue
 		}
-		if err := e.putHidden(&hidden{t: s.t, key: s.keys[l.Birth.Dot()], inc: *l, reason: reasonKey, detail: detailKey}); err != nil {
+		if err := e.putHidden(&hidden{t: s.t, key: s.keys[l.Birth.Dot()], inc: *l, reason: reasonKey, detail: details[i]}); err != nil {
 			return err
 		}
 	}
@@ -189,40 +187,6 @@ func (e *Engine) storeRow(s *rowState, place func(*clock), touched *touched) err
 	}
 	touched.upsert(s.t, s.key, true)
 	return e.show(&hidden{t: s.t, key: s.key, inc: s.row.Lives[v]}, touched)
-}
-
-// absorb drops incarnations that say exactly what the winning one says: two copies of one file that were tracked
-// apart. Dropping is a delete of that incarnation, and goes out with the next fold.
-func (e *Engine) absorb(s *rowState) error {
-	v := s.row.Visible()
-	if v < 0 || len(s.row.Lives) < 2 {
-		return nil
-	}
-	win := s.row.Lives[v]
-	var drop []crdt.Dot
-	for i := range s.row.Lives {
-		l := &s.row.Lives[i]
-		if i != v && sameValues(s.t, l, &win) && !(l.Birth.Site == win.Birth.Site && l.Birth.Version >= win.Birth.Version) {
-			drop = append(drop, l.Birth.Dot())
-		}
-	}
-	for _, d := range drop {
-		s.row.Delete(d)
-	}
-	if len(drop) == 0 {
-		return nil
-	}
-	return e.log(s.t, maskAbsorb, s.key)
-}
-
-func sameValues(t *table, a, b *crdt.Incarnation) bool {
-	same := true
-	t.live().Each(func(c int) {
-		x, _ := a.Value(c)
-		y, _ := b.Value(c)
-		same = same && x.Equal(y)
-	})
-	return same
 }
 
 // putClock writes one clock row.

@@ -98,7 +98,8 @@ type QuarantineInfo struct {
 	Time    crdt.Time    `json:"time"`
 }
 
-// Quarantine lists the rows set aside, by table, key and birth. Columns and Values hold the key too.
+// Quarantine lists the rows set aside, by table, key and birth, but those that say the same as the row in their place.
+// Columns and Values hold the key too.
 func (e *Engine) Quarantine(ctx context.Context) ([]QuarantineInfo, error) {
 	if err := e.load(ctx); errors.Is(err, ErrNoDatabase) {
 		return nil, nil
@@ -116,6 +117,11 @@ func (e *Engine) Quarantine(ctx context.Context) ([]QuarantineInfo, error) {
 		if c, _, err := e.clockOf(h.t, h.key); err != nil {
 			return nil, wrap("quarantine", err)
 		} else if c.birth.Dot() != h.inc.Birth.Dot() { // whatever it was set aside for, another insert is in its place now
+			if same, err := e.twin(h, c.birth.Dot()); err != nil {
+				return nil, wrap("quarantine", err)
+			} else if same {
+				continue
+			}
 			i.Reason, i.Detail = reasonKey, detailKey
 		}
 		for j, k := range h.t.schema.Key {
