@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"slices"
 
 	"github.com/tributary-db/tributary/crdt"
@@ -22,6 +23,17 @@ const (
 // sentOf is the time of a package as it is kept in flags. Years after 2248 count as that year.
 func sentOf(p *crdt.Package) int64 { return min(int64(p.Sent), 1<<59) << waitSent }
 
+// uponOf tells parts of unlike sets by what a receiver must have for them. They can have the same place in the feed.
+func uponOf(p *crdt.Package) (int64, error) {
+	needs, err := p.Needs.MarshalJSON()
+	if err != nil {
+		return 0, err
+	}
+	h := fnv.New64a()
+	h.Write(needs)
+	return int64(h.Sum64()), nil
+}
+
 // follows says whether n can be the part after w. Parts of one set come from one state of the sender, or from ascending ones:
 // a row that has changed meanwhile moves to the end, so it is in neither part if the second is of an older state.
 func (w *waiting) follows(n *waiting) bool { return sentAfter(w.flags, n.flags) }
@@ -36,6 +48,7 @@ func sentAfter(first, then int64) bool {
 type waiting struct {
 	sender       crdt.Site
 	since, until int64
+	upon         int64 // see uponOf
 	flags        int64
 	applied      bool
 	lack         lack // one thing that was missing when it was last looked at
@@ -91,9 +104,13 @@ func (a *applier) wait(p *crdt.Package, body []byte, l lack) error {
 	if body != nil {
 		stored = crdt.Blob(body)
 	}
-	return a.e.run("INSERT INTO tributary_waiting(sender, since, until, part, flags, bytes, reason, lacks_site, lacks, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT (sender, since, until) DO UPDATE SET part = excluded.part, flags = excluded.flags, bytes = excluded.bytes,"+
+	upon, err := uponOf(p)
+	if err != nil {
+		return err
+	}
+	return a.e.run("INSERT INTO tributary_waiting(sender, since, until, part, flags, bytes, reason, lacks_site, lacks, body, upon) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT (sender, since, until, upon) DO UPDATE SET part = excluded.part, flags = excluded.flags, bytes = excluded.bytes,"+
 		" reason = excluded.reason, lacks_site = excluded.lacks_site, lacks = excluded.lacks, body = excluded.body WHERE tributary_waiting.body IS NOT NULL AND excluded.body IS NOT NULL AND excluded.flags > tributary_waiting.flags",
-		crdt.Blob(p.Sender[:]), crdt.Int(p.Since), crdt.Int(p.Until), crdt.Int(int64(p.Part)), crdt.Int(flags), crdt.Int(int64(len(body))), crdt.TextString(reason), crdt.Blob(l.site[:]), crdt.Int(l.until), stored)
+		crdt.Blob(p.Sender[:]), crdt.Int(p.Since), crdt.Int(p.Until), crdt.Int(int64(p.Part)), crdt.Int(flags), crdt.Int(int64(len(body))), crdt.TextString(reason), crdt.Blob(l.site[:]), crdt.Int(l.until), stored, crdt.Int(upon))
 }
 
 // drain applies every waiting set that has become whole and whose needs are met, until none is left. now is the package
@@ -146,7 +163,8 @@ func (a *applier) ready(now *crdt.Package) (chain []*waiting, whole bool, err er
 			done[place{w.sender, w.until}] = true
 		}
 	}
-	for _, first := range all {
+	for i := 0; i < len(all); i++ {
+		first := all[i]
 		if first.applied && done[place{first.sender, first.since}] {
 			continue // the chain that begins before it goes over it: of a set of n parts there is one, not n
 		}
@@ -154,11 +172,11 @@ func (a *applier) ready(now *crdt.Package) (chain []*waiting, whole bool, err er
 		w := first
 		for w.flags&waitEnds == 0 {
 			after := next[place{w.sender, w.until}]
-			i := slices.IndexFunc(after, func(n *waiting) bool { return n.until > w.until && w.follows(n) })
-			if i < 0 {
+			n := slices.IndexFunc(after, func(n *waiting) bool { return n.until > w.until && w.follows(n) && !a.lacking(n.lack, have) })
+			if n < 0 {
 				break
 			}
-			w = after[i]
+			w = after[n]
 			chain = append(chain, w)
 		}
 		whole := w.flags&waitEnds != 0
@@ -166,16 +184,30 @@ func (a *applier) ready(now *crdt.Package) (chain []*waiting, whole bool, err er
 		if !whole && (first.flags&waitBulk == 0 || !news) {
 			continue
 		}
-		if ok, err := a.mayStart(first, have, now); ok || err != nil {
-			return chain, whole, err
+		ok, err := a.mayStart(first, have, now)
+		if err != nil {
+			return nil, false, err
+		}
+		// A part may be of a later set, which began further on and has less of its rows: then it needs more.
+		for _, w := range chain[1:] {
+			if ok && !w.applied {
+				if ok, err = a.met(w, now); err != nil {
+					return nil, false, err
+				} else if !ok && a.lacking(w.lack, have) {
+					i-- // without this part there may be another way
+				}
+			}
+		}
+		if ok {
+			return chain, whole, nil
 		}
 	}
 	return nil, false, nil
 }
 
 func (a *applier) waiting() (all []*waiting, err error) {
-	err = a.e.each("SELECT sender, since, until, flags, body IS NULL, lacks_site, lacks FROM tributary_waiting ORDER BY sender, since, until DESC", 7, func(r []crdt.Value) error {
-		w := &waiting{since: r[1].Int(), until: r[2].Int(), flags: r[3].Int(), applied: r[4].Int() != 0, lack: lack{until: r[6].Int()}}
+	err = a.e.each("SELECT sender, since, until, flags, body IS NULL, lacks_site, lacks, upon FROM tributary_waiting ORDER BY sender, since, until DESC", 8, func(r []crdt.Value) error {
+		w := &waiting{since: r[1].Int(), until: r[2].Int(), upon: r[7].Int(), flags: r[3].Int(), applied: r[4].Int() != 0, lack: lack{until: r[6].Int()}}
 		copy(w.sender[:], r[0].Bytes())
 		copy(w.lack.site[:], r[5].Bytes())
 		all = append(all, w)
@@ -197,6 +229,11 @@ func (a *applier) mayStart(w *waiting, have crdt.VersionVector, now *crdt.Packag
 	if a.lacking(w.lack, have) {
 		return false, nil
 	}
+	return a.met(w, now)
+}
+
+// met says whether all is here that a waiting part needs. If not, it notes one thing of that.
+func (a *applier) met(w *waiting, now *crdt.Package) (bool, error) {
 	p, err := a.decoded(w, now)
 	if err != nil {
 		return false, err
@@ -205,16 +242,19 @@ func (a *applier) mayStart(w *waiting, have crdt.VersionVector, now *crdt.Packag
 	if err != nil || l.reason == "" {
 		return err == nil, err
 	}
-	return false, a.e.run("UPDATE tributary_waiting SET reason = ?4, lacks_site = ?5, lacks = ?6 WHERE sender = ?1 AND since = ?2 AND until = ?3",
-		crdt.Blob(w.sender[:]), crdt.Int(w.since), crdt.Int(w.until), crdt.TextString(l.reason), crdt.Blob(l.site[:]), crdt.Int(l.until))
+	w.lack = l
+	return false, a.e.run("UPDATE tributary_waiting SET reason = ?4, lacks_site = ?5, lacks = ?6 WHERE sender = ?1 AND since = ?2 AND until = ?3 AND upon = ?7",
+		crdt.Blob(w.sender[:]), crdt.Int(w.since), crdt.Int(w.until), crdt.TextString(l.reason), crdt.Blob(l.site[:]), crdt.Int(l.until), crdt.Int(w.upon))
 }
 
 // decoded is a waiting package; now is the one that has just come.
 func (a *applier) decoded(w *waiting, now *crdt.Package) (*crdt.Package, error) {
 	if w.sender == now.Sender && w.since == now.Since && w.until == now.Until && w.flags>>waitSent == sentOf(now)>>waitSent {
-		return now, nil
+		if upon, err := uponOf(now); err != nil || upon == w.upon {
+			return now, err
+		}
 	}
-	v, err := a.e.one("SELECT body FROM tributary_waiting WHERE sender = ?1 AND since = ?2 AND until = ?3", crdt.Blob(w.sender[:]), crdt.Int(w.since), crdt.Int(w.until))
+	v, err := a.e.one("SELECT body FROM tributary_waiting WHERE sender = ?1 AND since = ?2 AND until = ?3 AND upon = ?4", crdt.Blob(w.sender[:]), crdt.Int(w.since), crdt.Int(w.until), crdt.Int(w.upon))
 	if err != nil {
 		return nil, err
 	}
@@ -242,7 +282,7 @@ func (a *applier) applyWaiting(w *waiting, now *crdt.Package) error {
 	if err := a.set(p); err != nil {
 		return err
 	}
-	return a.e.run("UPDATE tributary_waiting SET body = NULL WHERE sender = ?1 AND since = ?2 AND until = ?3", crdt.Blob(w.sender[:]), crdt.Int(w.since), crdt.Int(w.until))
+	return a.e.run("UPDATE tributary_waiting SET body = NULL WHERE sender = ?1 AND since = ?2 AND until = ?3 AND upon = ?4", crdt.Blob(w.sender[:]), crdt.Int(w.since), crdt.Int(w.until), crdt.Int(w.upon))
 }
 
 // PendingInfo describes a waiting package.
