@@ -47,7 +47,7 @@ The cursor to go on from is printed on stderr, or with -o on stdout.`,
 	flags.StringVarP(&f.output, "output", "o", "-", "a file, or a folder for one file per package; - is stdout")
 	flags.StringSliceVar(&f.exclude, "exclude", nil, "leave out what these `sites` wrote: they have it")
 	flags.BoolVar(&f.localOnly, "local-only", false, "only what was written in this database")
-	flags.IntVar(&f.maxBytes, "max-bytes", 0, "begin a new package beyond this size (default 262144)")
+	flags.IntVar(&f.maxBytes, "max-bytes", 0, "begin a new package beyond this size (default 262144); rows of an import stay together up to 48 KB")
 	flags.StringVar(&f.format, "format", "binary", "binary or json")
 	flags.StringSliceVar(&f.tables, "tables", nil, "only these tables")
 	jsonFlag(cmd, &f.asJSON, `{"packages", "rows", "bytes", "since", "cursor", "files"}, the summary; with packages on stdout it goes to stderr.`)

@@ -432,7 +432,8 @@ func (w *world) again() error {
 		return err
 	}
 	for d, err := range engine.Diff(ctx, w.sites[0].e, n.e) {
-		return violation("order", "a new replica that got everything in another order: %+v (%v)", d, err)
+		pending, _ := n.e.Pending(ctx)
+		return violation("order", "a new replica that got everything in another order: %+v (%v); waiting: %+v", d, err, pending)
 	}
 	return n.check()
 }
