@@ -34,6 +34,7 @@ type toldKind string
 const (
 	toldInsert      toldKind = "insert"
 	toldUpdate      toldKind = "update"
+	toldLook        toldKind = "look"         // an update that changed nothing: the row was there
 	toldReplace     toldKind = "replace"      // a REPLACE of the row with the same key: all columns were written
 	toldReplaceSame toldKind = "replace same" // its unique values stay as well
 	toldDelete      toldKind = "delete"
@@ -312,6 +313,8 @@ func fold(list []told, before map[rowID]seen, level int, stamp func(at int64) cr
 		var last told
 		for _, t := range rows[id] {
 			switch t.Kind {
+			case toldLook:
+				continue
 			case toldInsert, toldReplace, toldReplaceSame:
 				reinserted, replaced, wrote = reinserted || deleted, true, true
 			case toldUpdate:
@@ -323,6 +326,9 @@ func fold(list []told, before map[rowID]seen, level int, stamp func(at int64) cr
 				deleted = true
 			}
 			at, last = max(at, t.At), t
+		}
+		if last.Kind == "" {
+			continue
 		}
 		was, alive := before[id]
 		if first := rows[id][0].Kind; alive && was.untouched && (first == toldInsert || first == toldReplace) {

@@ -277,6 +277,7 @@ func (s *site) rows() (map[rowID]map[string]string, error) {
 }
 
 var (
+	writes   = regexp.MustCompile(`^(?:INSERT|UPDATE)(?: OR REPLACE)?(?: INTO)? (\w+)[^;]*$`)
 	replaces = regexp.MustCompile(`^INSERT OR REPLACE INTO (\w+)[^V]*VALUES \(([^,]+),`)
 	updates  = regexp.MustCompile(`^UPDATE OR REPLACE (\w+)`)
 )
@@ -287,7 +288,8 @@ func (s *site) tell(sql string) error {
 	if err != nil {
 		return err
 	}
-	if err := s.db.Exec(sql); err != nil {
+	looked, err := s.exec(sql)
+	if err != nil {
 		return err
 	}
 	after, err := s.rows()
@@ -331,8 +333,10 @@ func (s *site) tell(sql string) error {
 					t.Changed = append(t.Changed, c)
 				}
 			}
-			if t.Changed == nil {
+			if t.Changed == nil && !looked[id] {
 				continue
+			} else if t.Changed == nil {
+				t.Kind = toldLook
 			}
 		}
 		if err := s.say(t); err != nil {
@@ -340,6 +344,24 @@ func (s *site) tell(sql string) error {
 		}
 	}
 	return nil
+}
+
+// exec runs a statement and says which rows it wrote, be it what they had before.
+func (s *site) exec(sql string) (rows map[rowID]bool, err error) {
+	m := writes.FindStringSubmatch(sql)
+	if m == nil {
+		return nil, s.db.Exec(sql)
+	}
+	t, rows := modelOf(m[1]), map[rowID]bool{}
+	err = s.each(sql+" RETURNING quote("+strings.Join(t.key, "), quote(")+")", func(q *sqlite3.Stmt) error {
+		image := map[string]string{}
+		for i, k := range t.key {
+			image[k] = q.ColumnText(i)
+		}
+		rows[t.id(image)] = true
+		return nil
+	})
+	return rows, err
 }
 
 // say writes one thing down.
