@@ -335,6 +335,9 @@ func fold(list []told, before map[rowID]seen, level int, stamp func(at int64) cr
 			reinserted = true // nothing tells an insert from a REPLACE of such a row
 		}
 		present := last.Kind != toldDelete && last.Kind != toldEvict
+		for _, k := range modelOf(id.Table).key { // pushed out and inserted with its key spelled in another way: another row
+			reinserted = reinserted || alive && present && last.Image[k] != was.image[k]
+		}
 		e := effect{row: id, life: was.dot, stamp: stamp(at), values: map[string]string{}}
 		if alive && e.stamp.Compare(was.life.newest(modelOf(id.Table).at(level))) <= 0 {
 			return nil, fmt.Errorf("%v is written at %s, which is not after what its writer saw, %s", id, e.stamp.Time, was.life.newest(modelOf(id.Table).at(level)).Time)
