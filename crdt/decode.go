@@ -16,11 +16,11 @@ func DecodePackage(b []byte, z Compressor, l Limits) (*Package, error) {
 	}
 	used := make([]bool, len(sites))
 	markHeaderSites(p, sites, used)
-	body := r.openBody(z)
+	body, vouched := r.openBody(z)
 	if r.err != nil {
 		return nil, r.err
 	}
-	d := decoder{reader: reader{b: body, section: "row counts", limits: r.limits}, p: p, sites: sites, used: used}
+	d := decoder{reader: reader{b: body, section: "row counts", limits: r.limits}, p: p, sites: sites, used: used, most: maxWeight(r.limits.Cells, vouched)}
 	d.rows()
 	if d.err != nil {
 		return nil, d.err
@@ -195,8 +195,8 @@ func (r *reader) names(what string) []string {
 	return names
 }
 
-// openBody gives the uncompressed body.
-func (r *reader) openBody(z Compressor) []byte {
+// openBody gives the uncompressed body, and how many bytes of it vouch for its weight.
+func (r *reader) openBody(z Compressor) (body []byte, vouched uint64) {
 	r.section = "body"
 	encoding := byte(bodyPlain)
 	if b := r.take(1); b != nil {
@@ -209,21 +209,24 @@ func (r *reader) openBody(z Compressor) []byte {
 	rest := r.take(uint64(len(r.b) - r.off))
 	switch {
 	case r.err != nil:
-		return nil
+		return nil, 0
 	case encoding == bodyPlain:
 		if uint64(len(rest)) != plain {
 			r.fail(ErrCorrupt, "%d bytes where %d are declared", len(rest), plain)
 		}
-		return rest
+		return rest, plain
 	case encoding != bodyZstd:
 		r.fail(ErrUnsupported, "compression %d", encoding)
-		return nil
+		return nil, 0
 	case z == nil:
 		r.fail(ErrUnsupported, "compressed, and no decompressor given")
-		return nil
+		return nil, 0
 	case !pays(int(plain), len(rest)):
 		r.fail(ErrCorrupt, "compression of %d bytes to %d does not pay", plain, len(rest))
-		return nil
+		return nil, 0
+	case plain > maxPlain(len(rest)):
+		r.fail(ErrLimit, "%d bytes compressed to %d, which may hold %d", plain, len(rest), maxPlain(len(rest)))
+		return nil, 0
 	}
 	body, err := z.Decompress(nil, rest, int(plain))
 	if err != nil {
@@ -231,5 +234,5 @@ func (r *reader) openBody(z Compressor) []byte {
 	} else if uint64(len(body)) != plain {
 		r.fail(ErrCorrupt, "%d bytes where %d are declared", len(body), plain)
 	}
-	return body
+	return body, vouching(len(body), len(rest))
 }

@@ -112,6 +112,58 @@ func TestRunLengthsCannotAskForMemory(t *testing.T) {
 	}
 }
 
+// TestCompressedBodiesAskForWhatTheyBring: a frame can hold very much in very little, so what has come is the measure. A writer sends
+// a body plain that readers would refuse.
+func TestCompressedBodiesAskForWhatTheyBring(t *testing.T) {
+	z := deflate{}
+	row := func(v Value) *Package {
+		p := &Package{Sender: site(1), Tables: []Table{{Name: "t", Key: []string{"k"}, Columns: []string{"c"}}}}
+		l := LiveChange{Full: true, Incarnation: Incarnation{Birth: Write{Stamp: stampOf(1, 1, 1)}, Has: FirstColumns(1)}}
+		l.Values = []Value{v}
+		p.Rows = []RowChange{{Key: []Value{Int(1)}, Lives: []LiveChange{l}}}
+		return p
+	}
+	for size, packs := range map[int]bool{4 << 20: true, 8 << 20: false} {
+		b := encode(t, row(Blob(make([]byte, size))), z)
+		if (len(b) < size) != packs {
+			t.Errorf("a value of %d zeros went in %d bytes", size, len(b))
+		}
+		if _, err := DecodePackage(b, z, Limits{}); err != nil {
+			t.Errorf("a value of %d zeros: %v", size, err)
+		}
+	}
+	wide := &Package{Sender: site(1), Tables: []Table{{Name: "t", Key: []string{"k"}}}}
+	for i := range 2000 {
+		wide.Tables[0].Columns = append(wide.Tables[0].Columns, string(rune('a'+i%26))+string(rune(0x100+i)))
+	}
+	for i := range 1000 { // a hundredth of the values are there
+		l := LiveChange{Full: true, Incarnation: Incarnation{Birth: Write{Stamp: stampOf(1, 1, 1)}, Has: FirstColumns(2000)}}
+		l.Values = make([]Value, 2000)
+		for c := i % 10; c < 2000; c += 100 {
+			l.Values[c] = TextString("the same text everywhere, of some length")
+		}
+		wide.Rows = append(wide.Rows, RowChange{Key: []Value{Int(int64(i))}, Lives: []LiveChange{l}})
+	}
+	plain, packed := encode(t, wide, nil), encode(t, wide, z)
+	if len(packed) != len(plain) {
+		t.Errorf("two million values, of which few are there: %d bytes, plain %d", len(packed), len(plain))
+	}
+	if _, err := DecodePackage(packed, z, Limits{}); err != nil {
+		t.Error(err)
+	}
+
+	for name, body := range map[string][]byte{
+		"8 MiB of nothing":                  make([]byte, 8<<20),
+		"a million rows, and as many bytes": append(appendUvarint(nil, 1<<20), make([]byte, 1<<20)...),
+	} {
+		frame := z.Compress(nil, body)
+		b := withBody(t, bodyZstd, len(body), frame)
+		if _, err := DecodePackage(b, z, Limits{}); !errors.Is(err, ErrLimit) {
+			t.Errorf("%s in %d bytes: %v", name, len(b), err)
+		}
+	}
+}
+
 // withBody puts another body behind the header of a package without rows.
 func withBody(t *testing.T, encoding byte, plain int, body []byte) []byte {
 	t.Helper()

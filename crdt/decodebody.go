@@ -8,6 +8,7 @@ type decoder struct {
 	p      *Package
 	sites  []Site
 	used   []bool // which sites were named, as the dictionary has no others
+	most   uint64 // that the rows may weigh
 	weight uint64
 }
 
@@ -27,8 +28,8 @@ func markHeaderSites(p *Package, sites []Site, used []bool) {
 // bear adds weight, before the memory that it stands for is allocated.
 func (d *decoder) bear(weight uint64) bool {
 	d.weight += weight
-	if most := maxWeight(d.limits.Cells, len(d.b)); d.weight > most && d.err == nil {
-		d.fail(ErrLimit, "weighs %d cells, %d bytes may have %d", d.weight, len(d.b), most)
+	if d.weight > d.most && d.err == nil {
+		d.fail(ErrLimit, "weighs %d cells, %d bytes may have %d", d.weight, len(d.b), d.most)
 	}
 	return d.err == nil
 }

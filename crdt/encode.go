@@ -32,6 +32,11 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 // pays says whether a body of plain bytes is to be sent as packed ones: readers pay for it, so it must save something.
 func pays(plain, packed int) bool { return plain > minCompress && packed < plain-plain/16 }
 
+// bears says whether a reader takes a body of plain bytes and a weight as packed bytes.
+func bears(weight uint64, plain, packed int) bool {
+	return uint64(plain) <= maxPlain(packed) && weight <= maxWeight(DefaultLimits().Cells, vouching(plain, packed))
+}
+
 // Append appends the package's bytes to b. With no Compressor the body is left plain. Equal packages have equal
 // bytes as far as the Compressor gives equal output. A package that breaks a rule of the format gives ErrInvalid,
 // one that is too large ErrLimit; b is then as it was.
@@ -58,13 +63,13 @@ func (e *Encoder) Append(b []byte, p *Package, z Compressor) ([]byte, error) {
 	out = append(out, formatVersion, 0, 0, 0, 0)
 	out = w.header(out)
 	body := w.body()
-	if weight, most := w.weight, maxWeight(DefaultLimits().Cells, len(body)); weight > most {
+	if weight, most := w.weight, maxWeight(DefaultLimits().Cells, uint64(len(body))); weight > most {
 		return b, fmt.Errorf("crdt: package weighs %d cells, its %d bytes may have %d: %w", weight, len(body), most, ErrLimit)
 	}
 	encoding := byte(bodyPlain)
 	plain := len(body)
 	if z != nil && plain > minCompress {
-		if packed := z.Compress(nil, body); pays(plain, len(packed)) {
+		if packed := z.Compress(nil, body); pays(plain, len(packed)) && bears(w.weight, plain, len(packed)) {
 			encoding, body = bodyZstd, packed
 		}
 	}

@@ -158,7 +158,7 @@ func (p *Package) UnmarshalJSON(b []byte) error {
 	if err := q.validateHeader(); err != nil {
 		return fmt.Errorf("crdt: package: %w: %w", ErrCorrupt, err)
 	}
-	if err := q.rowsFromJSON(j.Rows, maxWeight(DefaultLimits().Cells, len(b))); err != nil {
+	if err := q.rowsFromJSON(j.Rows, maxWeight(DefaultLimits().Cells, uint64(len(b)))); err != nil {
 		return err
 	}
 	if err := q.validate(); err != nil {

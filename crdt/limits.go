@@ -64,8 +64,23 @@ const (
 	cellsPerByte = 16
 )
 
-func maxWeight(cells, body int) uint64 {
-	most := uint64(cells) + cellsPerByte*uint64(body)
+// What a compressed body may ask for is measured by what has come, because a frame can hold thirty thousand times its size: a body
+// is at most bodyFree bytes and bodyPerByte more for each compressed one, and vouches for its weight as if it had vouchPerByte
+// bytes for each. Bodies of the size that the engine makes are never above that; one that is goes plain.
+const (
+	bodyFree     = 1 << 22
+	bodyPerByte  = 256
+	vouchPerByte = 4
+)
+
+// maxPlain is how long a body may be that has come in packed bytes.
+func maxPlain(packed int) uint64 { return bodyFree + bodyPerByte*uint64(packed) }
+
+// vouching is how many bytes of such a body count for its weight.
+func vouching(plain, packed int) uint64 { return min(uint64(plain), vouchPerByte*uint64(packed)) }
+
+func maxWeight(cells int, body uint64) uint64 {
+	most := uint64(cells) + cellsPerByte*body
 	if strconv.IntSize == 32 {
 		most = min(most, 1<<25) // what an address space of 32 bits has room for
 	}

@@ -208,8 +208,21 @@ func Cases() []Case {
 			l.Newer = []crdt.CellGroup{{Columns: crdt.Columns(0), Write: crdt.Write{Stamp: crdt.Stamp{Time: v.Now + 9, Site: Sender, Version: 2}}}}
 			return encode(with(v, r))
 		}},
-		{"a bomb", "64 MiB of nothing in some bytes", Corrupt, func(v Victim) [][]byte { return [][]byte{bomb(1<<26, 1<<26)} }},
+		{"a bomb", "64 MiB of nothing in some bytes", Limit, func(v Victim) [][]byte { return [][]byte{bomb(1<<26, 1<<26)} }},
 		{"a bomb that lies", "a kilobyte is declared, the frame says 2 GiB", Corrupt, func(v Victim) [][]byte { return [][]byte{bomb(1<<10, 1<<31)} }},
+		{"a bomb of rows", "ten million values that are not there, and a frame of zeros that vouches for them", Limit, func(v Victim) [][]byte {
+			p := whole()
+			t := crdt.Table{Name: v.Table.Name, Key: v.Table.Key}
+			for i := range crdt.MaxColumns {
+				t.Columns = append(t.Columns, fmt.Sprint("x", i))
+			}
+			p.Tables, p.Covers = []crdt.Table{t}, []crdt.Cover{{Site: Sender, From: 1, To: 1}}
+			const rows = 5000
+			run := binary.AppendUvarint(nil, rows<<1|1)
+			body := binary.AppendUvarint(nil, rows)
+			body = append(append(body, run...), 0, 0, 1, 1) // all of one shape: a life that has all columns
+			return [][]byte{inFrame(encode(p)[0], body, 1<<20)}
+		}},
 		{"a bomb over limit", "a body of 2 GiB", Limit, func(v Victim) [][]byte { return [][]byte{bomb(1<<31, 1<<31)} }},
 		{"deep JSON", "ten thousand brackets", Corrupt, func(v Victim) [][]byte {
 			return [][]byte{[]byte("{\"format\":1,\"rows\":" + strings.Repeat("[", 100_000))}
@@ -223,19 +236,36 @@ func seal(b []byte) []byte {
 	return b
 }
 
-// bomb has a body in one frame of zeros, by runs of at most 128 KiB. https://datatracker.ietf.org/doc/html/rfc8878
+// inFrame puts a body, and zeros behind it, into a frame, in the place of the body of a package of one table and no rows.
+func inFrame(b, body []byte, zeros int) []byte {
+	size := len(body) + zeros
+	b = append(bytes.Clone(b[:len(b)-7]), 1) // the encoding, the length and a body of one byte, the checksum
+	b = binary.AppendUvarint(b, uint64(size))
+	b = append(b, 0x28, 0xb5, 0x2f, 0xfd, 0xe0)
+	b = binary.LittleEndian.AppendUint64(b, uint64(size))
+	b = append(b, byte(len(body)<<3), byte(len(body)>>5), 0)
+	b = append(b, body...)
+	return seal(append(zeroRuns(b, zeros), 0, 0, 0, 0))
+}
+
+// zeroRuns appends blocks of at most 128 KiB, each a run. https://datatracker.ietf.org/doc/html/rfc8878#section-3.1.1.2
+func zeroRuns(b []byte, n int) []byte {
+	for ; n > 0; n -= 1 << 17 {
+		head := uint32(1<<17)<<3 | 1<<1
+		if n == 1<<17 {
+			head |= 1
+		}
+		b = append(b, byte(head), byte(head>>8), byte(head>>16), 0)
+	}
+	return b
+}
+
+// bomb has a body in one frame of zeros.
 func bomb(declared, frame uint64) []byte {
 	b := encode(whole())[0]
 	b = append(bytes.Clone(b[:len(b)-6]), 1)
 	b = binary.AppendUvarint(b, declared)
 	b = append(b, 0x28, 0xb5, 0x2f, 0xfd, 0xe0)
 	b = binary.LittleEndian.AppendUint64(b, frame)
-	for left := min(frame, 1<<26); left > 0; left -= 1 << 17 {
-		head := uint32(1<<17)<<3 | 1<<1
-		if left == 1<<17 {
-			head |= 1
-		}
-		b = append(b, byte(head), byte(head>>8), byte(head>>16), 0)
-	}
-	return seal(append(b, 0, 0, 0, 0))
+	return seal(append(zeroRuns(b, int(min(frame, 1<<26))), 0, 0, 0, 0))
 }

@@ -193,14 +193,17 @@ def read_package(b):
     encoding, plain = r.byte(), r.varint()
     limit(plain <= MAX_BYTES, "body of %d bytes" % plain)
     body = r.take(r.left())
+    vouching = len(body)
     if encoding == 1:
         corrupt(plain > 256 and len(body) < plain - plain // 16, "compression does not pay")
+        limit(plain <= (1 << 22) + 256 * len(body), "%d bytes hold %d" % (len(body), plain))
+        vouching = min(plain, 4 * len(body))
         body = decompress(body, plain)
     elif encoding:
         raise Refused("unsupported", "compression %d" % encoding)
     corrupt(len(body) == plain, "%d bytes where %d are declared" % (len(body), plain))
     used = {c["site"] for c in p["covers"]} | set(p["needs"])
-    read_body(Bytes(body), p, sites, used)
+    read_body(Bytes(body), p, sites, used, vouching)
     corrupt(used == set(sites), "a site in the dictionary is not used")
     return p
 
@@ -286,8 +289,8 @@ class Weight:
         limit(self.have <= self.most, "weighs %d" % self.have)
 
 
-def read_body(r, p, sites, used):
-    weight, total, counts = Weight(len(r.b)), 0, []
+def read_body(r, p, sites, used, vouching):
+    weight, total, counts = Weight(vouching), 0, []
     for t in p["tables"]:
         n = r.varint()
         total += n

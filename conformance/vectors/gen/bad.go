@@ -189,6 +189,12 @@ func (a *all) compressed() {
 	mark(a.bad("zstd_garbage", vectors.Corrupt, "no frame", pack(len(body), []byte("this is not a frame of zstd"))))
 	mark(a.bad("zstd_shorter", vectors.Corrupt, "the frame holds one byte less than is declared", pack(len(body)+1, frame(len(body)))))
 	mark(a.bad("zstd_bomb", vectors.Corrupt, "1000 bytes are declared, the frame says 128 MiB and holds 2 in 17 runs", pack(1000, cat(zstdHead(1<<27), bytes.Repeat(zstdRun(0, 1<<17, false), 16), zstdRun(0, 1<<17, true)))))
+	mark(a.bad("zstd_expands", vectors.OverLimit, "8 MiB in 260 bytes: refused before it is uncompressed", pack(1<<23, cat(zstdHead(1<<23), bytes.Repeat(zstdRun(0, 1<<17, false), 63), zstdRun(0, 1<<17, true)))))
+	mark(a.bad("zstd_rows_of_nothing", vectors.OverLimit, "2^20 rows in a body of 1 MiB, all of which is zeros and came in some bytes", func() []byte {
+		begin := cat(uv(1<<20), uv(1<<21|1), 0)
+		frame := cat(zstdHead(len(begin)+1<<20), zstdRaw(begin, false), bytes.Repeat(zstdRun(0, 1<<17, false), 7), zstdRun(0, 1<<17, true))
+		return raw{tables: tableT, encoding: 1, plain: uv(uint64(len(begin) + 1<<20)), body: frame}.bytes()
+	}()))
 }
 
 // zstdHead begins a frame that has a single segment of this size. https://datatracker.ietf.org/doc/html/rfc8878#section-3.1.1
