@@ -139,6 +139,9 @@ func (e *Engine) duplicate(p *crdt.Package) (bool, error) {
 			return false, err // meetPeer reports it
 		}
 	}
+	if own, err := e.sentFromHere(p); err != nil || own {
+		return own, err
+	}
 	cursor, err := e.peerCursor(p.Sender)
 	if err != nil || cursor >= p.Until && p.Scope == 0 {
 		return err == nil, err // of the sender's whole feed; so what it sent apart is here too
@@ -159,6 +162,24 @@ func (e *Engine) duplicate(p *crdt.Package) (bool, error) {
 	// Parts of other cuts of the same feed wait until something is heard of the sender up to there.
 	left, err := e.one("SELECT EXISTS (SELECT 1 FROM tributary_waiting WHERE sender = ?1 AND until <= ?2)", crdt.Blob(p.Sender[:]), crdt.Int(p.Until))
 	return left.Int() == 0, err
+}
+
+// sentFromHere says whether a package is one of this file's own that has come back, as from a log after a restart. A part
+// of a set need not wait for the others then. What is ahead of this file comes from before it was put back to an older state.
+func (e *Engine) sentFromHere(p *crdt.Package) (bool, error) {
+	if !e.checked || e.site.IsZero() || p.Sender != e.site {
+		return false, nil
+	}
+	pos, err := e.pos()
+	if err != nil || p.Until > pos {
+		return false, err
+	}
+	own, err := e.ownVersion()
+	if err != nil || p.Needs[e.site] > own {
+		return false, err
+	}
+	have, err := e.applied()
+	return err == nil && hasAll(have, p.Covers), err
 }
 
 // hasAll says whether a set of versions has all that a package covers.

@@ -346,3 +346,80 @@ func TestIdentityEquivocation(t *testing.T) {
 		})
 	}
 }
+
+// TestIdentityOwnPart: a part of a set that comes back to its sender, as from a log when the sender has begun anew in the
+// middle, is known to be here. It must not wait for the other parts, which may never come.
+func TestIdentityOwnPart(t *testing.T) {
+	for _, only := range []bool{true, false} {
+		t.Run(fmt.Sprint("only=", only), func(t *testing.T) {
+			a := newReplicas(t, 1, identitySchema)[0]
+			a.exec("INSERT INTO t SELECT value, hex(randomblob(100)), 0 FROM generate_series(1, 200)")
+			a.exec("DELETE FROM t WHERE id % 7 = 0")
+			a.fold()
+			o := engine.PullOptions{MaxBytes: 4000}
+			if only {
+				o.Origins = []crdt.Site{a.e.Site()}
+			}
+			n := 0
+			for p, err := range a.e.Pull(t.Context(), o) {
+				if err != nil {
+					t.Fatal(err)
+				}
+				r, err := a.e.Apply(t.Context(), p.Package, engine.ApplyOptions{})
+				if err != nil || r.State != engine.StateDuplicate {
+					t.Errorf("part %d: %v (%s), %v", p.Part, r.State, r.Reason, err)
+				}
+				n++
+			}
+			if n < 3 {
+				t.Fatalf("%d parts test nothing", n)
+			}
+		})
+	}
+}
+
+// TestIdentityOwnPartLost is a set that this file sent before it was put back to an older state: it is not here.
+func TestIdentityOwnPartLost(t *testing.T) {
+	store, dir := &blind{}, t.TempDir()
+	openBlind := func(path string) *replica {
+		r := &replica{t: t, path: path, db: open(t, path), writer: open(t, path)}
+		var err error
+		if r.e, err = engine.Open(t.Context(), ncruces.NewConn(r.db), &engine.Options{Identity: store}); err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+	sender := openBlind(filepath.Join(dir, "a.db"))
+	sender.exec(identitySchema)
+	if _, err := sender.e.Track(t.Context(), "t"); err != nil {
+		t.Fatal(err)
+	}
+	sender.exec("INSERT INTO t VALUES (1, 'kept', 0)")
+	was := sender.fold()
+	sender.shut()
+	copyFiles(t, sender.path, filepath.Join(dir, "backup.db"))
+	sender = openBlind(sender.path)
+	sender.exec("INSERT INTO t SELECT value, hex(randomblob(100)), 0 FROM generate_series(2, 200)")
+	sender.fold()
+	var set [][]byte
+	for p, err := range sender.e.Pull(t.Context(), engine.PullOptions{MaxBytes: 4000}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		set = append(set, p.Package)
+	}
+	want := sender.rows("SELECT * FROM t ORDER BY id")
+	sender.shut()
+	copyFiles(t, filepath.Join(dir, "backup.db"), sender.path)
+	back := openBlind(sender.path)
+	defer back.shut()
+	for _, p := range set {
+		if _, err := back.e.Apply(t.Context(), p, engine.ApplyOptions{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if back.e.Site() == was {
+		t.Error("goes on under a name that is used up")
+	}
+	back.expect("SELECT * FROM t ORDER BY id", want)
+}

@@ -220,6 +220,9 @@ func (l *link) commit(ctx context.Context, ps []transports.Package, cursor trans
 			if cursor != nil {
 				next.Cursor = cursor
 			}
+			if r.e.Site() != site {
+				next.Cursor = nil // see rewind
+			}
 			return next.save(ctx, r.e, l.name, r.o.DB)
 		})
 		if bad := new(engine.BatchError); errors.As(err, &bad) && !transient(err) && ctx.Err() == nil {

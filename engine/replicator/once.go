@@ -19,6 +19,9 @@ func (r *Replicator) Once(ctx context.Context) error {
 		if !errors.Is(err, errMoved) {
 			return err
 		}
+		if err := r.rewind(ctx); err != nil {
+			return err
+		}
 	}
 	return errMoved
 }

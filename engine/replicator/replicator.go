@@ -58,6 +58,9 @@ func (r *Replicator) Run(ctx context.Context) error {
 		if !errors.Is(err, errMoved) {
 			return err
 		}
+		if err := r.rewind(context.WithoutCancel(ctx)); err != nil {
+			return err
+		}
 		r.o.Log.Warn("this database was a copy or was restored, and goes on under another identity", "db", r.o.DB, "site", r.site().String())
 	}
 }
@@ -120,6 +123,20 @@ func (r *Replicator) begin(ctx context.Context) error {
 		}
 	}
 	r.ready = true
+	return nil
+}
+
+// rewind makes all links read their logs from the beginning: after a restore, parts of sets that were sent under the old name
+// had been taken for what is here.
+func (r *Replicator) rewind(ctx context.Context) error {
+	for _, l := range r.links {
+		l.mu.Lock()
+		l.rec.Cursor = nil
+		l.mu.Unlock()
+		if err := l.save(ctx); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
