@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"github.com/tributary-db/tributary/crdt"
 	"github.com/tributary-db/tributary/engine/internal/sqltext"
 )
 
@@ -67,7 +66,9 @@ func (e *Engine) supported(h *hidden, set []*hidden) (bool, error) {
 			return false, err
 		}
 		for j := 0; !ok && j < len(set); j++ {
-			ok = set[j].isParent(h, fk)
+			if ok, err = e.isParent(set[j], h, fk); err != nil {
+				return false, err
+			}
 		}
 		if !ok {
 			return false, nil
@@ -77,15 +78,14 @@ func (e *Engine) supported(h *hidden, set []*hidden) (bool, error) {
 }
 
 // isParent says whether p is the row that h refers to by a foreign key.
-func (p *hidden) isParent(h *hidden, fk *fkSchema) bool {
+func (e *Engine) isParent(p, h *hidden, fk *fkSchema) (bool, error) {
 	if !sqltext.EqualName(p.t.name, fk.Parent) {
-		return false
+		return false, nil
 	}
 	for i, c := range fk.Columns {
-		want := []crdt.Value{h.column(c)}
-		if compareKeys(want, []crdt.Value{p.column(fk.ParentColumns[i])}) != 0 {
-			return false
+		if ok, err := e.refers(p.t.schema, fk.ParentColumns[i], p.column(fk.ParentColumns[i]), h.column(c)); err != nil || !ok {
+			return false, err
 		}
 	}
-	return true
+	return true, nil
 }

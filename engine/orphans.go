@@ -126,11 +126,34 @@ func (e *Engine) hideOrphansOf(t *table, fk *fkSchema, among candidates, d *touc
 
 // orphanSQL selects from the rows t of a child those whose foreign key has no row in the parent.
 // A foreign key with a NULL in it refers to nothing. https://sqlite.org/foreignkeys.html#fk_composite
+// The + takes from the child's column its affinity, so that the parent's counts alone, as in SQLite's own look-up.
 func orphanSQL(parent *tableSchema, fk fkSchema, what, from string) string {
 	var on, set []string
 	for i, c := range fk.Columns {
-		on = append(on, fmt.Sprintf("p.%s = t.%s", ident(fk.ParentColumns[i]), ident(c)))
+		on = append(on, fmt.Sprintf("p.%s = +t.%s", ident(fk.ParentColumns[i]), ident(c)))
 		set = append(set, fmt.Sprintf("t.%s IS NOT NULL", ident(c)))
 	}
 	return fmt.Sprintf("%s FROM %s WHERE %s AND NOT EXISTS (SELECT 1 FROM %s p WHERE %s)", what, from, strings.Join(set, " AND "), ident(parent.Name), strings.Join(on, " AND "))
+}
+
+// refers says whether value, in a child, is a reference to want, in a column of the parent: by the affinity and the
+// collation of that column, as SQLite looks it up. https://sqlite.org/foreignkeys.html#fk_indexes
+func (e *Engine) refers(parent *tableSchema, column string, want, value crdt.Value) (bool, error) {
+	c := triggerText{t: parent}.columnNamed(column)
+	if want.Kind() == value.Kind() && want.Compare(value) == 0 || c == nil {
+		return c != nil, nil
+	}
+	left := "?1"
+	switch k := want.Kind(); { // what a column holds has its affinity; CAST gives it to the other side
+	case c.Affinity == 'T' && k == crdt.KindText:
+		left = "CAST(?1 AS TEXT)"
+	case c.Affinity != 'T' && c.Affinity != 'B' && (k == crdt.KindInt || k == crdt.KindReal):
+		left = "CAST(?1 AS NUMERIC)"
+	}
+	collate := ""
+	if c.Collation != "" {
+		collate = " COLLATE " + c.Collation
+	}
+	equal, err := e.one(fmt.Sprintf("SELECT %s = ?2%s", left, collate), want, value)
+	return equal.Int() == 1, err
 }

@@ -277,7 +277,13 @@ func (e *Engine) parentShown(h *hidden, fk *fkSchema) (bool, error) {
 		if v.IsNull() {
 			return true, nil
 		}
-		self = self && v.Compare(h.column(fk.ParentColumns[i])) == 0
+		if self {
+			same, err := e.refers(h.t.schema, fk.ParentColumns[i], h.column(fk.ParentColumns[i]), v)
+			if err != nil {
+				return false, err
+			}
+			self = same
+		}
 		args = append(args, v)
 		on = append(on, fmt.Sprintf("%s = ?%d", ident(fk.ParentColumns[i]), i+1))
 	}
