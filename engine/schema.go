@@ -33,12 +33,6 @@ type fkSchema struct {
 	OnDelete, OnUpdate     string
 }
 
-// triggerSchema is a trigger that is not ours.
-type triggerSchema struct {
-	Name, SQL string
-	Writes    []string // tables that its body writes
-}
-
 // tableSchema is what replication has to know about a user's table, as SQLite reports it now.
 type tableSchema struct {
 	Name                           string         // as stored in sqlite_schema
@@ -50,6 +44,8 @@ type tableSchema struct {
 	Unique                         []uniqueSchema // beyond the primary key
 	ForeignKeys                    []fkSchema
 	Triggers                       []triggerSchema // the user's
+	chained                        []triggerSchema // these, and those of all that they write, and so on
+	resolves                       bool            // some constraint has an ON CONFLICT clause
 	SQL                            string
 }
 
@@ -108,6 +104,7 @@ func (t *tableSchema) readDefinition(c Conn, name string) (f found, err error) {
 		return nil
 	}, crdt.TextString(name))
 	t.WithoutRowid, t.Strict, t.Autoincrement = tableOptions(t.SQL)
+	t.resolves = resolvesConflicts(t.SQL)
 	return f, err
 }
 

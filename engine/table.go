@@ -248,8 +248,8 @@ func (t *table) insertSQL(cols []int) string {
 	if len(sets) > 0 {
 		action = "UPDATE SET " + strings.Join(sets, ", ")
 	}
-	return fmt.Sprintf("INSERT INTO %s(%s) SELECT %s FROM %s WHERE true ON CONFLICT (%s) DO %s",
-		ident(t.name), strings.Join(names, ", "), strings.Join(vals, ", "), rowsTable(n+len(cols)), t.sql.keys, action)
+	return fmt.Sprintf("INSERT%s INTO %s(%s) SELECT %s FROM %s WHERE true ON CONFLICT (%s) DO %s",
+		t.orAbort(), ident(t.name), strings.Join(names, ", "), strings.Join(vals, ", "), rowsTable(n+len(cols)), t.sql.keys, action)
 }
 
 // updateSQL writes some columns of rows that exist.
@@ -262,7 +262,17 @@ func (t *table) updateSQL(cols []int) string {
 	for i, k := range t.schema.Key {
 		on = append(on, fmt.Sprintf("%s.%s = r.c%d", ident(t.name), ident(k.Name), i))
 	}
-	return fmt.Sprintf("UPDATE %s SET %s FROM %s r WHERE %s", ident(t.name), strings.Join(sets, ", "), rowsTable(n+len(cols)), strings.Join(on, " AND "))
+	return fmt.Sprintf("UPDATE%s %s SET %s FROM %s r WHERE %s", t.orAbort(), ident(t.name), strings.Join(sets, ", "), rowsTable(n+len(cols)), strings.Join(on, " AND "))
+}
+
+// orAbort makes a statement hold against the ON CONFLICT clauses of the table's constraints: a refused row must be an error, or
+// IGNORE would drop it unseen, REPLACE take others away, and ROLLBACK end the transaction. Elsewhere it is left out, since it
+// also holds against what the statements of the user's triggers say themselves. https://sqlite.org/lang_createtrigger.html
+func (t *table) orAbort() string {
+	if t.schema.resolves {
+		return " OR ABORT"
+	}
+	return ""
 }
 
 // selectSQL reads the key and the columns of the rows whose keys are in tributary_rows, with their index there.

@@ -136,8 +136,8 @@ func (e *Engine) loadValues(h *hidden) (found bool, err error) {
 }
 
 // quietly runs f, which writes to the user's table, without capturing it as a local change. Triggers of the user run,
-// so that full-text indexes and the like stay true, unless one of them writes to tracked tables, whose effects come
-// with the changes of their origin and would be made twice, or can refuse rows.
+// so that full-text indexes and the like stay true, unless one of them, or one that they set off, writes to tracked
+// tables, whose effects come with the changes of their origin and would be made twice, or can refuse rows.
 //
 // The capture triggers run too, unless there are many rows and no triggers but ours, and what they log is taken out of the feed
 // again. What was there before stays.
@@ -152,7 +152,7 @@ func (e *Engine) quietly(t *table, rows int, f func() error) (err error) {
 			err = rerr
 		}
 	}()
-	if rows >= manyRows && len(t.schema.Triggers) == 0 && e.conn.Undisturbed(e.inUpdate) || e.writesTracked(t) {
+	if rows >= manyRows && len(t.schema.Triggers) == 0 && e.conn.Undisturbed(e.inUpdate) || e.mustNotRun(t) {
 		was, err := e.conn.EnableTriggers(false)
 		if err != nil {
 			return err
@@ -173,9 +173,10 @@ func refuses(sql string) bool {
 	return false
 }
 
-func (e *Engine) writesTracked(t *table) bool {
-	for _, g := range t.schema.Triggers {
-		if refuses(g.SQL) {
+// mustNotRun says whether the user's triggers have to rest while the engine writes to the table.
+func (e *Engine) mustNotRun(t *table) bool {
+	for _, g := range t.schema.chained {
+		if refuses(g.SQL) || t.schema.resolves && g.resolves { // orAbort would take the place of what it says
 			return true
 		}
 		for _, w := range g.Writes {
