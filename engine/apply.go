@@ -127,6 +127,8 @@ type applier struct {
 	pos     int64
 	touched *touched
 	newest  crdt.Time
+	// forgotten is up to where deletes may be forgotten here, nil as long as it has not been looked up.
+	forgotten crdt.VersionVector
 	// replaying says that parked changes are merged, of which some columns were merged before.
 	replaying bool
 	parkedAt  int64 // position of the parked changes that are merged, until something of them is parked again

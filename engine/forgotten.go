@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/tributary-db/tributary/crdt"
 )
@@ -67,4 +68,50 @@ func MissesDeletes(have, forgotten crdt.VersionVector) bool {
 		}
 	}
 	return false
+}
+
+// dropForgotten takes from the changes the inserts whose deletes are forgotten: all members had them, and they are not here.
+// They come in packages of long ago, as parts of a set whose versions came another way.
+func (b *batch) dropForgotten() error {
+	if b.a.replaying { // what was parked has its versions counted, and is not here
+		return nil
+	}
+	if b.a.forgotten == nil {
+		var err error
+		if b.a.forgotten, err = b.a.e.forgotten(); err != nil {
+			return err
+		}
+	}
+	if len(b.a.forgotten) == 0 {
+		return nil
+	}
+	for i := range b.rows {
+		r := &b.rows[i]
+		for j := 0; j < len(r.Lives); {
+			d := r.Lives[j].Birth.Dot()
+			if here, err := b.alive(i, d); err != nil {
+				return err
+			} else if here || !b.a.forgotten.Has(d) {
+				j++
+				continue
+			}
+			r.Lives = slices.Concat(r.Lives[:j], r.Lives[j+1:]) // the package's own stay
+		}
+	}
+	return nil
+}
+
+// alive says whether an incarnation of row i is here, shown or set aside.
+func (b *batch) alive(i int, d crdt.Dot) (bool, error) {
+	c := &b.clocks[i]
+	switch {
+	case !b.base[i] && (!b.known[i] || c.dead):
+		return false, nil
+	case c.birth.Dot() == d:
+		return true, nil
+	case !c.siblings:
+		return false, nil
+	}
+	list, err := b.a.e.hiddenOf(b.t, b.rows[i].Key)
+	return slices.ContainsFunc(list, func(h *hidden) bool { return h.inc.Birth.Dot() == d }), err
 }

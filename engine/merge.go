@@ -224,7 +224,7 @@ func (b *batch) flush() error {
 	if len(b.rows) == 0 {
 		return nil
 	}
-	for _, step := range []func() error{b.read, b.findRuns, b.chunks, b.decide, b.write, b.slowly} {
+	for _, step := range []func() error{b.read, b.dropForgotten, b.findRuns, b.chunks, b.decide, b.write, b.slowly} {
 		if err := step(); err != nil {
 			return err
 		}
