@@ -34,9 +34,13 @@ func (l *keyList) len() (n int) {
 
 // add appends a key, which must come after those before it. The list keeps it, unless it is one integer.
 func (l *keyList) add(key []crdt.Value) {
-	if len(l.keys) > 0 || !oneInt(key) {
+	if !oneInt(key) {
 		l.spread()
 		l.keys = append(l.keys, key)
+		return
+	}
+	if len(l.keys) > 0 {
+		l.keys = append(l.keys, []crdt.Value{key[0]})
 		return
 	}
 	if last := len(l.runs) - 1; last >= 0 && l.runs[last].first+l.runs[last].n == key[0].Int() {
