@@ -171,7 +171,8 @@ func (e *Engine) rebuilt(t *table) error {
 		_, err := e.track(name)
 		return err
 	}
-	if _, err := e.reconcileColumns(t); err != nil {
+	added, err := e.reconcileColumns(t)
+	if err != nil {
 		return err
 	}
 	if err := e.makeTriggers(t); err != nil {
@@ -181,15 +182,18 @@ func (e *Engine) rebuilt(t *table) error {
 	if t.fresh { // what is there now is what will count as there from the beginning
 		return nil
 	}
-	full := fullMask(len(t.columns))
-	into := fmt.Sprintf("INSERT INTO tributary_feed(tbl, mask, at, %s) ", keyColumns(len(t.schema.Key), ""))
-	sql := into + fmt.Sprintf("SELECT ?1, %s, 0, %s FROM %s c CROSS JOIN %s t ON %s", full, strings.Join(t.keyNames("t."), ", "), t.sql.clock, ident(t.name), t.sql.onKey)
-	if err := e.run(sql, crdt.Int(t.id)); err != nil {
+	var keys []string
+	for i, k := range t.keyNames("t.") {
+		keys = append(keys, fmt.Sprintf("%s = ?%d", k, i+2))
+	}
+	into := fmt.Sprintf("INSERT INTO tributary_feed(tbl, mask, at, %s) SELECT ?1, %s, 0, %s FROM ", keyColumns(len(t.schema.Key), ""), rebuiltMask(t, added), strings.Join(t.keyNames("t."), ", "))
+	if err := e.run(into+fmt.Sprintf("%s c CROSS JOIN %s t ON %s", t.sql.clock, ident(t.name), t.sql.onKey), crdt.Int(t.id)); err != nil {
 		return err
 	}
-	err := e.unclockedRows(t, func(key []crdt.Value, base bool) error {
+	one := into + fmt.Sprintf("%s t WHERE %s", ident(t.name), strings.Join(keys, " AND "))
+	err = e.unclockedRows(t, func(key []crdt.Value, base bool) error {
 		if base {
-			return e.log(t, full, key)
+			return e.run(one, append([]crdt.Value{crdt.Int(t.id)}, key...)...)
 		}
 		return e.log(t, maskInsert, key)
 	})
@@ -199,16 +203,24 @@ func (e *Engine) rebuilt(t *table) error {
 	return e.logMissing(t)
 }
 
-// fullMask is the SQL literal of a mask with all n columns.
-func fullMask(n int) string {
-	if n <= maskBits {
-		return fmt.Sprint(int64(1)<<n - 1)
-	}
+// rebuiltMask is the SQL of the mask of a row t in a table that was made anew: every column may have been written. Only a
+// column that is new here was not where it has its default, or it would win over values that were parked for it.
+func rebuiltMask(t *table, added crdt.ColumnSet) string {
 	var words []string
-	for ; n > 0; n -= maskBits {
-		words = append(words, fmt.Sprint(int64(1)<<min(n, maskBits)-1))
+	for from := 0; from == 0 || from < len(t.columns); from += maskBits {
+		var bits int64
+		word := ""
+		for i := from; i < min(from+maskBits, len(t.columns)); i++ {
+			c := triggerText{t: t.schema}.columnNamed(t.columns[i])
+			if !added.Has(i) || c == nil {
+				bits |= 1 << (i - from)
+				continue
+			}
+			word += fmt.Sprintf(" | ((t.%s IS NOT (%s) COLLATE BINARY) << %d)", ident(c.Name), c.defaultSQL(), i-from)
+		}
+		words = append(words, fmt.Sprintf("(%d%s)", bits, word))
 	}
-	return "'" + strings.Join(words, ",") + "'"
+	return strings.Join(words, " || ',' || ")
 }
 
 // addMask adds the columns of a captured mask: an integer of bits, or for wide tables integers of maskBits bits each,

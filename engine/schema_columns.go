@@ -38,6 +38,23 @@ func (t *tableSchema) readColumns(c Conn) error {
 	return err
 }
 
+// defaultSQL is the column's default as an expression. A bare word there is a text: DEFAULT active.
+func (c *columnSchema) defaultSQL() string {
+	tokens := sqltext.Tokens(c.Default)
+	if len(tokens) == 0 {
+		return "NULL"
+	}
+	if len(tokens) == 1 && (tokens[0].Kind == sqltext.Bare || tokens[0].Kind == sqltext.Quoted) {
+		for _, word := range []string{"NULL", "TRUE", "FALSE", "CURRENT_TIME", "CURRENT_DATE", "CURRENT_TIMESTAMP"} {
+			if tokens[0].Is(word) {
+				return c.Default
+			}
+		}
+		return sqltext.Literal(tokens[0].Text)
+	}
+	return c.Default
+}
+
 // affinity follows https://sqlite.org/datatype3.html#determination_of_column_affinity
 func affinity(declared string, strict bool) byte {
 	d := strings.ToUpper(declared)

@@ -80,7 +80,7 @@ func (g triggerText) eviction(u uniqueSchema) eviction {
 		value, columns := g.ofNew(expr)
 		if c := g.columnNamed(u.Columns[i]); c != nil && c.NotNull && c.Default != "" {
 			// REPLACE puts the default in place of a forbidden NULL, after this trigger has run.
-			value = fmt.Sprintf("ifnull(%s, (%s))", value, c.Default)
+			value = fmt.Sprintf("ifnull(%s, (%s))", value, c.defaultSQL())
 		}
 		if u.Columns[i] == "" {
 			expr, value = "("+expr+")", "("+value+")"
