@@ -143,17 +143,10 @@ func (e *Engine) refers(parent *tableSchema, column string, want, value crdt.Val
 	if want.Kind() == value.Kind() && want.Compare(value) == 0 || c == nil {
 		return c != nil, nil
 	}
-	left := "?1"
-	switch k := want.Kind(); { // what a column holds has its affinity; CAST gives it to the other side
-	case c.Affinity == 'T' && k == crdt.KindText:
-		left = "CAST(?1 AS TEXT)"
-	case c.Affinity != 'T' && c.Affinity != 'B' && (k == crdt.KindInt || k == crdt.KindReal):
-		left = "CAST(?1 AS NUMERIC)"
-	}
 	collate := ""
 	if c.Collation != "" {
 		collate = " COLLATE " + c.Collation
 	}
-	equal, err := e.one(fmt.Sprintf("SELECT %s = ?2%s", left, collate), want, value)
+	equal, err := e.one(fmt.Sprintf("SELECT %s = ?2%s", c.typed("?1", want.Kind()), collate), want, value)
 	return equal.Int() == 1, err
 }

@@ -55,6 +55,57 @@ func (c *columnSchema) defaultSQL() string {
 	return c.Default
 }
 
+// generatedColumn is a generated column and the expression that makes it.
+type generatedColumn struct{ Name, Expr string }
+
+// generatedInOrder lists the generated columns so that each comes after those that it is made of.
+func (t *tableSchema) generatedInOrder() (out []generatedColumn) {
+	if len(t.Generated) == 0 {
+		return nil
+	}
+	g, exprs := triggerText{t: t}, generatedExprs(t.SQL)
+	done := map[string]bool{}
+	var add func(name string)
+	add = func(name string) {
+		f := sqltext.FoldName(name)
+		if done[f] || exprs[f] == "" || !t.isGenerated(name) {
+			return
+		}
+		done[f] = true
+		_, columns := g.ofNew(exprs[f])
+		for _, c := range columns {
+			add(c)
+		}
+		out = append(out, generatedColumn{name, exprs[f]})
+	}
+	for _, name := range t.Generated {
+		add(name)
+	}
+	return out
+}
+
+// generatedExprs maps folded names of generated columns to the expressions that a CREATE TABLE text gives them.
+func generatedExprs(sql string) map[string]string {
+	out := map[string]string{}
+	for _, def := range definitions(sqltext.Tokens(sql)) {
+		depth, from := 0, -1
+		for i, tok := range def {
+			switch {
+			case tok.Is("("):
+				if depth++; depth == 1 && i > 1 && def[i-1].Is("AS") {
+					from = tok.End
+				}
+			case tok.Is(")"):
+				if depth--; depth == 0 && from >= 0 {
+					out[sqltext.FoldName(def[0].Text)] = sql[from:tok.Start]
+					from = -1
+				}
+			}
+		}
+	}
+	return out
+}
+
 // affinity follows https://sqlite.org/datatype3.html#determination_of_column_affinity
 func affinity(declared string, strict bool) byte {
 	d := strings.ToUpper(declared)

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/tributary-db/tributary/crdt"
+	"github.com/tributary-db/tributary/engine/internal/sqltext"
 )
 
 // show puts a whole row into the user's table, or sets it aside if a constraint refuses it. Of rows with one unique
@@ -105,19 +106,11 @@ func (e *Engine) blockers(h *hidden) ([]*hidden, error) {
 // blockersOf finds the rows that equal h in one unique index. The terms of an index may be expressions, so they are
 // computed by SQL over h's own values, which stand in for a row.
 func (e *Engine) blockersOf(h *hidden, u uniqueSchema) ([][]crdt.Value, error) {
-	var names, own []string
-	var args []crdt.Value
-	for i, k := range h.t.schema.Key {
+	var names []string
+	for _, k := range h.t.schema.Key {
 		names = append(names, "t."+ident(k.Name))
-		args = append(args, h.key[i])
-		own = append(own, fmt.Sprintf("?%d AS %s", len(args), ident(k.Name)))
 	}
-	h.t.live().Each(func(c int) {
-		v, _ := h.inc.Value(c)
-		args = append(args, v)
-		own = append(own, fmt.Sprintf("?%d AS %s", len(args), ident(h.t.columns[c])))
-	})
-	row := "(SELECT " + strings.Join(own, ", ") + ")"
+	row, args := h.asRow()
 	var where []string
 	for i, x := range u.Exprs {
 		collate := ""
@@ -130,4 +123,46 @@ func (e *Engine) blockersOf(h *hidden, u uniqueSchema) ([][]crdt.Value, error) {
 		where = append(where, "("+u.Where+")", fmt.Sprintf("(SELECT %s FROM %s)", u.Where, row))
 	}
 	return e.list(fmt.Sprintf("SELECT %s FROM %s t WHERE %s", strings.Join(names, ", "), ident(h.t.name), strings.Join(where, " AND ")), len(names), args...)
+}
+
+// asRow is a subquery of one row with h's values under the names of their columns, and its arguments. In comparisons they
+// count as in the table: with its affinities and collations, and with its generated columns.
+func (h *hidden) asRow() (sql string, args []crdt.Value) {
+	var terms []string
+	add := func(c *columnSchema, name string, v crdt.Value) {
+		args = append(args, v)
+		term := fmt.Sprintf("?%d", len(args))
+		if c != nil {
+			term = c.typed(term, v.Kind())
+			if !sqltext.EqualName(c.Collation, "BINARY") {
+				term += " COLLATE " + ident(c.Collation)
+			}
+		}
+		terms = append(terms, term+" AS "+ident(name))
+	}
+	for i := range h.t.schema.Key {
+		k := &h.t.schema.Key[i]
+		add(k, k.Name, h.key[i])
+	}
+	g := triggerText{t: h.t.schema}
+	h.t.live().Each(func(c int) {
+		v, _ := h.inc.Value(c)
+		add(g.columnNamed(h.t.columns[c]), h.t.columns[c], v)
+	})
+	sql = "(SELECT " + strings.Join(terms, ", ") + ")"
+	for _, c := range h.t.schema.generatedInOrder() {
+		sql = fmt.Sprintf("(SELECT *, (%s) AS %s FROM %s)", c.Expr, ident(c.Name), sql)
+	}
+	return sql, args
+}
+
+// typed gives a term the affinity of the column, where that leaves a value of this kind as it is.
+func (c *columnSchema) typed(term string, k crdt.Kind) string {
+	switch {
+	case c.Affinity == 'T' && k == crdt.KindText:
+		return "CAST(" + term + " AS TEXT)"
+	case c.Affinity != 'T' && c.Affinity != 'B' && (k == crdt.KindInt || k == crdt.KindReal):
+		return "CAST(" + term + " AS NUMERIC)"
+	}
+	return term
 }
