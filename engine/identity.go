@@ -65,6 +65,11 @@ func (SideFile) Save(database string, ev Evidence) error {
 	}
 	// Not synced: a side file that a power cut has torn only costs a new site id.
 	_, err = f.Write(append(b, '\n'))
+	// Who may write the database must be able to write this file too. No error counts: it is only a convenience.
+	if info, serr := os.Stat(database); serr == nil {
+		_ = f.Chmod(info.Mode().Perm())
+		own(f, info)
+	}
 	err = errors.Join(err, f.Close())
 	if err == nil {
 		err = os.Rename(f.Name(), sideName(database))

@@ -3,8 +3,10 @@ package engine_test
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"testing"
 	"time"
 
@@ -266,4 +268,23 @@ func TestIdentityBaseRolledBack(t *testing.T) {
 	sync(t, a, b)
 	same(t, a, b)
 	b.expect("SELECT * FROM u", "1|base")
+}
+
+// TestIdentitySideFileMode: who may write the database may write the side file.
+func TestIdentitySideFileMode(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("a file has no such permissions there")
+	}
+	a := tracked(t)
+	for _, mode := range []fs.FileMode{0o664, 0o600} {
+		if err := os.Chmod(a.path, mode); err != nil {
+			t.Fatal(err)
+		}
+		a.exec("INSERT INTO t(a) VALUES (1)")
+		a.fold() // writes it anew
+		info, err := os.Stat(a.path + sideEnding)
+		if err != nil || info.Mode().Perm() != mode {
+			t.Errorf("the database has %v, the side file %v: %v", mode, info.Mode(), err)
+		}
+	}
 }
