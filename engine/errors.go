@@ -29,9 +29,13 @@ func (e *PartialError) Unwrap() error { return e.Err }
 
 // primary result codes: https://sqlite.org/rescode.html
 const (
-	codeBusy       = 5
-	codeReadOnly   = 8
-	codeConstraint = 19
+	codeError       = 1
+	codeBusy        = 5
+	codeReadOnly    = 8
+	codeTooBig      = 18
+	codeConstraint  = 19
+	codeMismatch    = 20
+	codeCorruptVTab = 267 // an extended one
 )
 
 // isCode reports whether err carries SQLite's primary result code c.

@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"slices"
+
 	"github.com/tributary-db/tributary/crdt"
 	"github.com/tributary-db/tributary/engine/internal/sqltext"
 )
@@ -10,6 +12,7 @@ type triggerSchema struct {
 	Name, SQL string
 	Writes    []string // tables and views that its body writes
 	resolves  bool     // a statement of its body, or a table that it writes, says what to do about conflicts
+	refuses   bool     // it can raise an error, ignore a row, or end the transaction
 }
 
 // readTriggers fills Triggers and chained.
@@ -22,11 +25,12 @@ func (t *tableSchema) readTriggers(c Conn) (err error) {
 		var next []triggerSchema
 		for i := range list {
 			for _, name := range list[i].Writes {
-				if resolves, err := tableResolves(c, name); err != nil {
+				sql, err := tableText(c, name)
+				if err != nil {
 					return err
-				} else if resolves {
-					list[i].resolves = true
 				}
+				list[i].resolves = list[i].resolves || resolvesConflicts(sql)
+				list[i].refuses = list[i].refuses || hasWord(sql, "ROLLBACK")
 				f := sqltext.FoldName(name)
 				if seen[f] {
 					continue
@@ -50,6 +54,7 @@ func triggersOn(c Conn, name string) (out []triggerSchema, err error) {
 	err = queryRows(c, `SELECT name, sql FROM main.sqlite_master WHERE type = 'trigger' AND tbl_name = ?1 COLLATE NOCASE ORDER BY name`, 2, func(r []crdt.Value) error {
 		if tr := (triggerSchema{Name: text(r[0]), SQL: text(r[1])}); !reservedName(tr.Name) {
 			tr.Writes, tr.resolves = triggerWrites(tr.SQL), resolvesConflicts(tr.SQL)
+			tr.refuses = hasWord(tr.SQL, "RAISE") || hasWord(tr.SQL, "ROLLBACK") // https://sqlite.org/lang_createtrigger.html#the_raise_function
 			out = append(out, tr)
 		}
 		return nil
@@ -57,12 +62,16 @@ func triggersOn(c Conn, name string) (out []triggerSchema, err error) {
 	return out, err
 }
 
-func tableResolves(c Conn, name string) (yes bool, err error) {
+func tableText(c Conn, name string) (sql string, err error) {
 	err = queryRows(c, `SELECT sql FROM main.sqlite_master WHERE type = 'table' AND name = ?1 COLLATE NOCASE`, 1, func(r []crdt.Value) error {
-		yes = resolvesConflicts(text(r[0]))
+		sql = text(r[0])
 		return nil
 	}, crdt.TextString(name))
-	return yes, err
+	return sql, err
+}
+
+func hasWord(sql, word string) bool {
+	return slices.ContainsFunc(sqltext.Tokens(sql), func(t sqltext.Token) bool { return t.Is(word) })
 }
 
 // resolvesConflicts says whether the text of a table or a trigger may say what happens to a row that violates a

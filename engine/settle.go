@@ -189,7 +189,7 @@ func (e *Engine) hide(t *table, key []crdt.Value, reason, detail string, d *touc
 		return err
 	}
 	d.delete(t, key)
-	return e.quietly(t, 1, func() error { return e.runRows([][]crdt.Value{key}, t.sql.remove) })
+	return e.quietly(t, 1, func() error { return e.writeUser(t, [][]crdt.Value{key}, t.sql.remove) })
 }
 
 func byBirth(a, b *hidden) int {

@@ -18,7 +18,7 @@ func (e *Engine) show(h *hidden, d *touched) error {
 		v, _ := h.inc.Value(c)
 		row = append(row, v)
 	}
-	insert := func() error { return e.runRows([][]crdt.Value{row}, h.t.insertSQL(cols)) }
+	insert := func() error { return e.writeUser(h.t, [][]crdt.Value{row}, h.t.insertSQL(cols)) }
 	err := insert()
 	reason, detail := "", ""
 	if isCode(err, codeConstraint) {

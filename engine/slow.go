@@ -177,7 +177,7 @@ func (e *Engine) storeRow(s *rowState, place func(*clock), touched *touched) err
 		return err
 	}
 	if s.shown != (crdt.Dot{}) {
-		if err := e.runRows([][]crdt.Value{s.key}, s.t.sql.remove); err != nil {
+		if err := e.writeUser(s.t, [][]crdt.Value{s.key}, s.t.sql.remove); err != nil {
 			return err
 		}
 		touched.delete(s.t, s.key)

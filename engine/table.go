@@ -20,8 +20,9 @@ type table struct {
 	columns []string // by ordinal; "" for a dropped column
 	seen    string   // fingerprint of the schema that the triggers were made for
 	sql     tableSQL
-	parent  bool // some tracked table refers to it
-	byValue bool // … by other columns than the key, so that an update can take the parent away
+	parent  bool  // some tracked table refers to it
+	rests   *bool // the user's triggers must not run while the engine writes; nil: not known yet
+	byValue bool  // … by other columns than the key, so that an update can take the parent away
 
 	encoding string   // of texts in the database
 	listed   *keyList // keys of the chunk at listedAt; nil: it was only searched

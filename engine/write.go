@@ -1,11 +1,9 @@
 package engine
 
 import (
-	"fmt"
 	"slices"
 
 	"github.com/tributary-db/tributary/crdt"
-	"github.com/tributary-db/tributary/engine/internal/sqltext"
 )
 
 // write stores what decide has queued: clocks, then deletes, inserts and updates of the user's rows.
@@ -15,7 +13,7 @@ func (b *batch) write() error {
 		return err
 	}
 	return e.quietly(b.t, len(b.deletes)+len(b.inserts)+len(b.updates), func() error {
-		if err := e.runRows(b.deletes, b.t.sql.remove); err != nil {
+		if err := e.writeUser(b.t, b.deletes, b.t.sql.remove); err != nil {
 			return err
 		}
 		for _, k := range b.deletes {
@@ -25,7 +23,7 @@ func (b *batch) write() error {
 	})
 }
 
-// writeRows inserts and updates rows with one statement for each set of columns. Once a constraint refuses any, all
+// writeRows inserts and updates rows with one statement for each set of columns. Once a constraint or a trigger refuses any, all
 // that are left are placed row by row, which finds out which row has to give way: the statements that follow could
 // otherwise meet rows that have just been set aside.
 func (b *batch) writeRows() error {
@@ -54,7 +52,7 @@ func (b *batch) writeRows() error {
 			b.shown[i] = row
 		}
 		err := b.a.e.runRows(b.shown, sql(ords))
-		if isCode(err, codeConstraint) {
+		if isCode(err, codeConstraint) || b.t.triggersMayFail(err) {
 			return b.carefully(left)
 		} else if err != nil {
 			return err
@@ -101,7 +99,7 @@ func (b *batch) carefully(list []rowWrite) error {
 		all = append(all, h)
 	}
 	for _, h := range all {
-		if err := e.runRows([][]crdt.Value{h.key}, b.t.sql.remove); err != nil {
+		if err := e.writeUser(b.t, [][]crdt.Value{h.key}, b.t.sql.remove); err != nil {
 			return err
 		}
 	}
@@ -133,57 +131,4 @@ func (e *Engine) loadValues(h *hidden) (found bool, err error) {
 		return nil
 	})
 	return found, err
-}
-
-// quietly runs f, which writes to the user's table, without capturing it as a local change. Triggers of the user run,
-// so that full-text indexes and the like stay true, unless one of them, or one that they set off, writes to tracked
-// tables, whose effects come with the changes of their origin and would be made twice, or can refuse rows.
-//
-// The capture triggers run too, unless there are many rows and no triggers but ours, and what they log is taken out of the feed
-// again. What was there before stays.
-func (e *Engine) quietly(t *table, rows int, f func() error) (err error) {
-	last, err := e.one("SELECT ifnull(max(pos), 0) FROM tributary_feed")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		rerr := e.run(fmt.Sprintf("DELETE FROM tributary_feed WHERE pos > ?1 AND mask IS NOT %d", maskAbsorb), last)
-		if err == nil {
-			err = rerr
-		}
-	}()
-	if rows >= manyRows && len(t.schema.Triggers) == 0 && e.conn.Undisturbed(e.inUpdate) || e.mustNotRun(t) {
-		was, err := e.conn.EnableTriggers(false)
-		if err != nil {
-			return err
-		}
-		defer e.conn.EnableTriggers(was)
-	}
-	return f()
-}
-
-// refuses says whether a trigger can raise an error or ignore a row: what was accepted where it was written must not
-// be refused here. https://sqlite.org/lang_createtrigger.html#the_raise_function
-func refuses(sql string) bool {
-	for _, t := range sqltext.Tokens(sql) {
-		if t.Is("RAISE") {
-			return true
-		}
-	}
-	return false
-}
-
-// mustNotRun says whether the user's triggers have to rest while the engine writes to the table.
-func (e *Engine) mustNotRun(t *table) bool {
-	for _, g := range t.schema.chained {
-		if refuses(g.SQL) || t.schema.resolves && g.resolves { // orAbort would take the place of what it says
-			return true
-		}
-		for _, w := range g.Writes {
-			if e.tracked(w) != nil {
-				return true
-			}
-		}
-	}
-	return false
 }
