@@ -88,16 +88,21 @@ func plainNumber(v crdt.Value) crdt.Value {
 
 // chunkAround is the chunk whose range holds the key, nil if there is none.
 func (t *table) chunkAround(key []crdt.Value) *chunk {
-	i := sort.Search(len(t.chunks), func(i int) bool { return t.compare(t.chunks[i].hi, key) >= 0 })
+	i := t.chunkFrom(key)
 	if i == len(t.chunks) || t.compare(t.chunks[i].lo, key) > 0 {
 		return nil
 	}
 	return t.chunks[i]
 }
 
+// chunkFrom is the index of the first chunk that does not end before the key.
+func (t *table) chunkFrom(key []crdt.Value) int {
+	return sort.Search(len(t.chunks), func(i int) bool { return t.compare(t.chunks[i].hi, key) >= 0 })
+}
+
 // overlaps says whether some chunk and the range have a key in common.
 func (t *table) overlaps(lo, hi []crdt.Value) bool {
-	i := sort.Search(len(t.chunks), func(i int) bool { return t.compare(t.chunks[i].hi, lo) >= 0 })
+	i := t.chunkFrom(lo)
 	return i < len(t.chunks) && t.compare(t.chunks[i].lo, hi) <= 0
 }
 

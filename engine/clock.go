@@ -73,7 +73,7 @@ func (e *Engine) encodeClock(row []crdt.Value, blobs []byte, c *clock) ([]crdt.V
 	}
 	if len(c.newer) > 0 || c.birth.Pos != c.pos {
 		from := len(blobs)
-		if blobs, err = e.appendCells(blobs, c.birth.Pos, c.newer); err != nil {
+		if blobs, err = e.appendCells(blobs, c.birth.Pos, c.newer, c.pos); err != nil {
 			return nil, blobs, err
 		}
 		cells = crdt.Blob(blobs[from:len(blobs):len(blobs)])
@@ -81,8 +81,9 @@ func (e *Engine) encodeClock(row []crdt.Value, blobs []byte, c *clock) ([]crdt.V
 	return append(row, crdt.Int(c.pos), crdt.Int(int64(c.birth.Time)), crdt.Int(ord), crdt.Int(int64(c.birth.Version)), presence, cells), blobs, nil
 }
 
-// appendCells encodes the birth's position and the newer groups.
-func (e *Engine) appendCells(b []byte, birthPos int64, groups []crdt.CellGroup) ([]byte, error) {
+// appendCells encodes the birth's position and the newer groups. A group at the row's own position says 0 in its place, so
+// that rows which were written alike have the same bytes.
+func (e *Engine) appendCells(b []byte, birthPos int64, groups []crdt.CellGroup, rowPos int64) ([]byte, error) {
 	b = binary.AppendUvarint(b, uint64(birthPos))
 	b = binary.AppendUvarint(b, uint64(len(groups)))
 	for _, g := range groups {
@@ -94,7 +95,11 @@ func (e *Engine) appendCells(b []byte, birthPos int64, groups []crdt.CellGroup) 
 		b = binary.AppendUvarint(b, uint64(g.Write.Time))
 		b = binary.AppendUvarint(b, uint64(o))
 		b = binary.AppendUvarint(b, uint64(g.Write.Version))
-		b = binary.AppendUvarint(b, uint64(g.Write.Pos))
+		pos := g.Write.Pos
+		if pos == rowPos {
+			pos = 0
+		}
+		b = binary.AppendUvarint(b, uint64(pos))
 	}
 	return b, nil
 }
@@ -132,7 +137,7 @@ func (e *Engine) decodeClockTo(v []crdt.Value, c *clock, parts *clockParts) erro
 	from := len(parts.groups)
 	if b := v[5].Bytes(); len(b) > 0 {
 		r := reader{b: b}
-		c.birth.Pos, parts.groups = e.readCells(&r, parts.groups)
+		c.birth.Pos, parts.groups = e.readCells(&r, parts.groups, c.pos)
 		if r.bad {
 			return errClock
 		}
@@ -146,14 +151,16 @@ func (e *Engine) decodeClockTo(v []crdt.Value, c *clock, parts *clockParts) erro
 }
 
 // readCells reads what appendCells wrote, and appends to groups.
-func (e *Engine) readCells(r *reader, groups []crdt.CellGroup) (birthPos int64, _ []crdt.CellGroup) {
+func (e *Engine) readCells(r *reader, groups []crdt.CellGroup, rowPos int64) (birthPos int64, _ []crdt.CellGroup) {
 	birthPos = int64(r.uint())
 	for n := r.count(); n > 0 && !r.bad; n-- {
 		g := crdt.CellGroup{Columns: r.columns()}
 		g.Write.Time = crdt.Time(r.uint())
 		g.Write.Site = e.siteOf(int64(r.uint()))
 		g.Write.Version = crdt.Version(r.uint())
-		g.Write.Pos = int64(r.uint())
+		if g.Write.Pos = int64(r.uint()); g.Write.Pos == 0 {
+			g.Write.Pos = rowPos
+		}
 		groups = append(groups, g)
 	}
 	return birthPos, groups

@@ -77,9 +77,13 @@ func (e *Engine) foldFeed(added map[int64]crdt.ColumnSet) (FoldResult, error) {
 		if t == nil || t.schema == nil {
 			continue
 		}
+		set := added[t.id]
 		done, err := f.inserts(t)
+		if err == nil && !done && set.IsEmpty() {
+			done, err = f.alikes(t)
+		}
 		if err == nil && !done {
-			err = f.table(t, added[t.id])
+			err = f.table(t, set)
 		}
 		if err != nil {
 			return r, fmt.Errorf("table %s: %w", t.name, err)
@@ -107,6 +111,7 @@ type folder struct {
 	e       *Engine
 	version crdt.Version
 	pos     int64
+	start   int64     // the position before it
 	floor   crdt.Time // every stamp of this fold is at least this: later than all that this site has seen
 	now     crdt.Time
 	last    crdt.Time
@@ -132,7 +137,7 @@ func (e *Engine) newFolder() (*folder, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &folder{e: e, version: crdt.Version(v.Int() + 1), pos: pos, floor: last + 1, now: crdt.TimeOf(now.UnixMilli()), last: last, touched: newTouched()}
+	f := &folder{e: e, version: crdt.Version(v.Int() + 1), pos: pos, start: pos, floor: last + 1, now: crdt.TimeOf(now.UnixMilli()), last: last, touched: newTouched()}
 	return f, nil
 }
 
@@ -301,6 +306,10 @@ func (f *folder) row(t *table, c *captured) error {
 	if base != nil {
 		k.birth = base.clock().birth
 	}
+	if c.known && k.pos > f.start { // this fold has written an entry of the row already, and time does not run backwards
+		i := k.incarnation()
+		w.Time = max(w.Time, i.Newest().Time)
+	}
 	if before && k.siblings {
 		if err := f.twins(t, c, &k); err != nil {
 			return err
@@ -341,9 +350,11 @@ func (f *folder) row(t *table, c *captured) error {
 		}
 		return nil
 	}
+	if k.pos <= f.start { // else it was written by this fold already
+		f.rows++
+	}
 	k.pos = w.Pos
 	f.pos = w.Pos
-	f.rows++
 	if !k.dead {
 		f.touched.upsert(t, c.key, c.inserted || c.mask.Len() > 0)
 	}

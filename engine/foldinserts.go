@@ -217,11 +217,16 @@ func (f *folder) asClocks(t *table, all stretch) (done bool, err error) {
 		return false, e.run(fmt.Sprintf("DELETE FROM %s WHERE pos > ?1", t.sql.clock), crdt.Int(f.pos))
 	}
 	if w := f.touched.table(t); t.enforced() > 0 {
-		w.imported = append(w.imported, candidates{from: fmt.Sprintf("%s c INDEXED BY %s_pos CROSS JOIN %s t ON %s AND c.pos > %d", t.sql.clock, t.sql.clock, ident(t.name), t.sql.onKey, f.pos)})
+		w.imported = append(w.imported, candidates{from: t.writtenAfter(f.pos)})
 	}
 	f.rows += int(rows)
 	f.pos += last - first + 1
 	return true, nil
+}
+
+// writtenAfter are the rows whose clocks have later positions.
+func (t *table) writtenAfter(pos int64) string {
+	return fmt.Sprintf("%s c INDEXED BY %[1]s_pos CROSS JOIN %s t ON %s AND c.pos > %d", t.sql.clock, ident(t.name), t.sql.onKey, pos)
 }
 
 // replacesBase says whether the feed has keys of base rows: they have been replaced.

@@ -71,7 +71,7 @@ func (e *Engine) encodeHidden(h *hidden) ([]byte, error) {
 		b = crdt.AppendValue(b, v)
 	}
 	b = binary.AppendUvarint(b, uint64(h.inc.Birth.Time))
-	b, err := e.appendCells(b, h.inc.Birth.Pos, h.inc.Newer)
+	b, err := e.appendCells(b, h.inc.Birth.Pos, h.inc.Newer, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -90,7 +90,7 @@ func (e *Engine) decodeHidden(t *table, site int64, version int64, reason, detai
 		h.key = append(h.key, r.value())
 	}
 	h.inc.Birth.Stamp = crdt.Stamp{Time: crdt.Time(r.uint()), Site: e.siteOf(site), Version: crdt.Version(version)}
-	h.inc.Birth.Pos, h.inc.Newer = e.readCells(&r, nil)
+	h.inc.Birth.Pos, h.inc.Newer = e.readCells(&r, nil, 0)
 	r.columns().Each(func(i int) { h.inc.SetValue(i, r.value()) })
 	if r.bad {
 		return nil, errClock
