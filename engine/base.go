@@ -131,15 +131,22 @@ func parentsFirst(list []*table) {
 }
 
 // baseSQL reads the rows of a chunk that still have no clock: the key, then the columns of the ordinals given. The
-// parameters are the bounds of the chunk.
-func (t *table) baseSQL(ords []int) string {
+// parameters are the bounds of the chunk; clocked says that some of its rows have one.
+func (t *table) baseSQL(ords []int, clocked bool) string {
 	names := t.keyNames("t.")
 	cols := append([]string(nil), names...)
 	for _, c := range ords {
 		cols = append(cols, "t."+ident(t.columns[c]))
 	}
-	return fmt.Sprintf("SELECT %s FROM %s t LEFT JOIN %s c ON %s WHERE c.pos IS NULL AND %s ORDER BY %s",
-		strings.Join(cols, ", "), ident(t.name), t.sql.clock, t.sql.onKey, t.within("t.", 1), strings.Join(names, ", "))
+	join := ""
+	if clocked {
+		join = fmt.Sprintf(" LEFT JOIN %s c ON %s", t.sql.clock, t.sql.onKey)
+	}
+	sql := fmt.Sprintf("SELECT %s FROM %s t%s WHERE %s", strings.Join(cols, ", "), ident(t.name), join, t.within("t.", 1))
+	if clocked {
+		sql += " AND c.pos IS NULL"
+	}
+	return sql + " ORDER BY " + strings.Join(names, ", ")
 }
 
 // unclockedRows calls f with the keys of the rows that have no clock row, and whether a chunk lists them. Others have been

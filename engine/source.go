@@ -21,6 +21,7 @@ type source struct {
 	dict    crdt.Table
 	dictKey string
 	stmt    Stmt
+	kept    [2]Stmt // of a base source: for chunks whose rows are all base rows, and for others
 	row     []crdt.Value
 	pos     int64
 	done    bool
@@ -150,19 +151,31 @@ func (s *source) step() error {
 	}
 }
 
-func (s *source) openChunk(c *chunk) (err error) {
-	if s.stmt == nil {
-		if s.stmt, err = s.e.conn.Prepare(s.t.baseSQL(s.cols)); err != nil {
+// openChunk reads the rows of a chunk. Where none of them has a clock, none is looked up.
+func (s *source) openChunk(c *chunk) error {
+	ends := append(append(make([]crdt.Value, 0, 2*len(c.lo)), c.lo...), c.hi...)
+	clocked, err := s.e.anyClock(s.t, ends)
+	if err != nil {
+		return err
+	}
+	i := 0
+	if clocked {
+		i = 1
+	}
+	if s.kept[i] == nil {
+		if s.kept[i], err = s.e.conn.Prepare(s.t.baseSQL(s.cols, clocked)); err != nil {
 			return err
 		}
 	}
-	s.pos, s.stamp = c.pos, c.stamp
-	return s.stmt.Query(append(append(make([]crdt.Value, 0, 2*len(c.lo)), c.lo...), c.hi...)...)
+	s.pos, s.stamp, s.stmt = c.pos, c.stamp, s.kept[i]
+	return s.stmt.Query(ends...)
 }
 
 func (s *source) close() {
-	if s.stmt != nil {
-		s.stmt.Close()
+	for _, q := range append(s.kept[:], s.stmt) {
+		if q != nil {
+			q.Close()
+		}
 	}
 }
 
