@@ -27,7 +27,7 @@ func (f *folder) alikes(t *table) (done bool, err error) {
 		return false, nil
 	}
 	for _, k := range t.schema.Key {
-		if k.respelled() {
+		if k.Collation != "" && !strings.EqualFold(k.Collation, "BINARY") { // the feed has no collations
 			return false, nil
 		}
 	}
