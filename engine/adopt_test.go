@@ -84,3 +84,23 @@ func TestAdoptInParts(t *testing.T) {
 	}
 	b.expect("SELECT count(*) < 100 FROM tributary_clock_1", "1")
 }
+
+// TestAdoptBetween: rows whose keys lie between those of base rows get clock rows, so that chunks do not overlap and each base row
+// is found: an edit of one is none of a new row, and a delete that did not see it beats it.
+func TestAdoptBetween(t *testing.T) {
+	r := newReplicas(t, 3, "CREATE TABLE t(id INTEGER PRIMARY KEY, a)")
+	a, b, c := r[0], r[1], r[2]
+	a.exec(hundreds + "INSERT INTO t SELECT 2 * i, 'a' FROM g")
+	b.exec(hundreds + "INSERT INTO t SELECT 2 * i + 1, 'b' FROM g")
+	sync(t, a, c)
+	sync(t, b, c)
+	a.exec("DELETE FROM t WHERE id IN (20, 200, 400)")
+	b.exec("DELETE FROM t WHERE id IN (21, 201, 401)")
+	c.exec("UPDATE t SET a = 'c' WHERE id IN (20, 21, 200, 201, 400, 401)")
+	for range 2 {
+		sync(t, a, c)
+		sync(t, b, c)
+	}
+	same(t, a, b, c)
+	c.expect("SELECT count(*) FROM t WHERE a = 'c'", "0")
+}

@@ -236,3 +236,17 @@ func TestImportAgain(t *testing.T) {
 	same(t, a, b, c)
 	c.expect("SELECT count(*), min(id), min(a) FROM t", "2900|101|again")
 }
+
+// TestImportReplacesBase: many rows that replace base rows, and nothing else, are no import: who has the base rows must hear that
+// they are gone, or they come back with the delete of what replaced them.
+func TestImportReplacesBase(t *testing.T) {
+	r := filledReplicas(t, 2, "CREATE TABLE t(id INTEGER PRIMARY KEY, a)", hundreds+"INSERT INTO t SELECT 2 * i, 'x' FROM g")
+	a, b := r[0], r[1]
+	sync(t, a, b)
+	b.exec(hundreds + "INSERT OR REPLACE INTO t SELECT 2 * i, 'replaced' FROM g WHERE i BETWEEN 100 AND 400")
+	sync(t, a, b)
+	b.exec("DELETE FROM t WHERE a = 'replaced'")
+	sync(t, a, b)
+	same(t, a, b)
+	a.expect("SELECT count(*) FROM t WHERE id BETWEEN 200 AND 800", "0")
+}

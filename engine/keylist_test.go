@@ -109,3 +109,18 @@ func FuzzKeyList(f *testing.F) {
 		}
 	})
 }
+
+// TestFindKeyByCollation: keys are in the order of their table, and found by it.
+func TestFindKeyByCollation(t *testing.T) {
+	nocase := &table{schema: &tableSchema{Key: []columnSchema{{Name: "k", Collation: "NOCASE"}}}}
+	l := &keyList{}
+	for _, k := range []string{"a", "B", "c", "D"} {
+		l.add([]crdt.Value{crdt.TextString(k)})
+	}
+	for _, k := range []string{"A", "b", "C", "d", "a", "D"} {
+		key := []crdt.Value{crdt.TextString(k)}
+		if found, err := findKey(l.append(nil), nocase, key); err != nil || !found || !l.has(nocase, key) {
+			t.Errorf("%s is not found: %v", k, err)
+		}
+	}
+}

@@ -43,3 +43,21 @@ func TestSitesLearnedByAnotherConnection(t *testing.T) {
 		t.Errorf("got vector %v, %v", v, err)
 	}
 }
+
+// An engine that has been open for long must know the base rows that another engine of the same file has folded since.
+func TestChunksByAnotherConnection(t *testing.T) {
+	r := newReplicas(t, 2, "CREATE TABLE t(k INTEGER PRIMARY KEY, v)")
+	a, b := r[0], r[1]
+	second := openReplica(t, a.path)
+	a.fold()
+	if _, err := second.e.Fold(t.Context()); err != nil { // it has read the tables, without chunks
+		t.Fatal(err)
+	}
+	a.exec("WITH RECURSIVE g(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM g WHERE i < 500) INSERT INTO t SELECT i, 'imported' FROM g")
+	a.fold()
+	a.expect("SELECT count(*) FROM tributary_clock_1", "0") // base rows
+	a.exec("UPDATE t SET v = 'changed' WHERE k = 7; DELETE FROM t WHERE k = 8")
+	sync(t, second, b)
+	same(t, a, b)
+	b.expect("SELECT count(*), sum(v = 'changed') FROM t", "499|1")
+}

@@ -4,6 +4,7 @@
 //	go run ./conformance/mutants              # all
 //	go run ./conformance/mutants -run NORMAL  # those whose name contains it
 //	go run ./conformance/mutants -sim         # with the simulator as the only test
+//	go run ./conformance/mutants -report      # and write down what was found
 package main
 
 import (
@@ -22,10 +23,11 @@ import (
 )
 
 var (
-	only  = flag.String("run", "", "only mutants whose name contains this")
-	sim   = flag.Bool("sim", false, "let the simulator catch them all, within its budget")
-	seeds = flag.Int("seeds", 60, "of the simulator")
-	limit = flag.Duration("time", 60*time.Second, "of the simulator")
+	only   = flag.String("run", "", "only mutants whose name contains this")
+	sim    = flag.Bool("sim", false, "let the simulator catch them all, within its budget")
+	seeds  = flag.Int("seeds", 60, "of the simulator: what CI runs")
+	limit  = flag.Duration("time", 3*time.Minute, "of the simulator")
+	report = flag.Bool("report", false, "write what was found into conformance/mutants/RESULTS.md")
 )
 
 func main() {
@@ -55,21 +57,36 @@ func run() (missed int, err error) {
 	if err := copyTree(root, dir); err != nil {
 		return 0, err
 	}
+	if err := current(dir); err != nil {
+		return 0, err
+	}
 	caught := 0
+	var broken error
+	results := filepath.Join(root, "conformance", "mutants", "RESULTS.md")
 	for _, m := range list {
 		if !strings.Contains(m.name, *only) {
 			continue
 		}
 		v, err := m.try(dir)
 		if err != nil {
-			return missed, fmt.Errorf("%s: %w", m.name, err)
+			broken = errors.Join(broken, fmt.Errorf("%s: %w", m.name, err))
+			continue
 		}
-		fmt.Printf("%-52s %s\n", m.name, v)
-		if v.test == "" {
-			missed++
-		} else {
+		fmt.Printf("%-60s %s\n", m.name, v)
+		switch {
+		case v.test != "":
 			caught++
+		case !*sim || m.apart == "":
+			missed++
 		}
+		if *report {
+			if err := record(results, m, v, *sim); err != nil {
+				return missed, err
+			}
+		}
+	}
+	if broken != nil {
+		return missed, broken
 	}
 	if caught+missed == 0 {
 		return 0, fmt.Errorf("no mutant has %q in its name", *only)
@@ -78,14 +95,36 @@ func run() (missed int, err error) {
 	return missed, nil
 }
 
-// verdict is which test caught a mutant, "" if none did, and how long its run took, building apart.
+// current says which mutants cannot be planted any more, because the text that they replace has changed.
+func current(dir string) (err error) {
+	names := map[string]bool{}
+	for _, m := range list {
+		b, rerr := os.ReadFile(filepath.Join(dir, filepath.FromSlash(m.file)))
+		if n := bytes.Count(b, []byte(m.old)); rerr != nil || n != 1 {
+			err = errors.Join(err, rerr, fmt.Errorf("%q: %s holds the text to replace %d times, want once", m.name, m.file, n))
+		}
+		if names[m.name] {
+			err = errors.Join(err, fmt.Errorf("%q is there twice", m.name))
+		}
+		names[m.name] = true
+	}
+	return err
+}
+
+// verdict is which test caught a mutant, "" if none did, and how long its run took, building apart; of the simulator also how many
+// worlds it took.
 type verdict struct {
-	test string
-	took time.Duration
+	test   string
+	took   time.Duration
+	worlds string
+	apart  string // why the simulator cannot
 }
 
 func (v verdict) String() string {
-	if v.test == "" {
+	switch {
+	case v.test == "" && v.apart != "":
+		return "cannot show: " + v.apart
+	case v.test == "":
 		return "NOT CAUGHT"
 	}
 	return fmt.Sprintf("%5.1f s  %s", v.took.Seconds(), v.test)
@@ -98,17 +137,14 @@ func (m mutant) try(dir string) (verdict, error) {
 	if err != nil {
 		return verdict{}, err
 	}
-	if n := bytes.Count(was, []byte(m.old)); n != 1 {
-		return verdict{}, fmt.Errorf("%s holds the text to replace %d times, want once: the list is out of date", m.file, n)
-	}
 	if err := os.WriteFile(name, bytes.Replace(was, []byte(m.old), []byte(m.new), 1), 0o644); err != nil {
 		return verdict{}, err
 	}
 	defer os.WriteFile(name, was, 0o644)
 
 	pkg, test, args := m.pkg, m.test, []string(nil)
-	if *sim || pkg == "./conformance/sim" {
-		pkg, test = "./conformance/sim", "TestSim$"
+	if *sim || pkg == simulator {
+		pkg, test = simulator, "TestSim$"
 		args = []string{"-args", fmt.Sprint("-seeds=", *seeds), fmt.Sprint("-time=", *limit), "-shrink=0s"}
 	}
 	binary := filepath.Join(dir, "mutant.test")
@@ -131,9 +167,17 @@ func (m mutant) try(dir string) (verdict, error) {
 		if !bytes.Contains(out, []byte("--- PASS")) {
 			return verdict{}, fmt.Errorf("no test of %s is called %s", pkg, test)
 		}
-		return verdict{}, nil
+		v := verdict{}
+		if *sim {
+			v.apart = m.apart
+		}
+		return v, nil
 	}
-	return verdict{pkg + " " + blame(out), took}, nil
+	v := verdict{test: pkg + " " + blame(out), took: took}
+	if n := world.FindSubmatch(out); n != nil {
+		v.worlds = string(n[1])
+	}
+	return v, nil
 }
 
 // strip leaves out what only go test understands.
@@ -146,6 +190,7 @@ func strip(args []string) []string {
 
 var (
 	failed = regexp.MustCompile(`(?m)^\s*--- FAIL: (\S+)`)
+	world  = regexp.MustCompile(`seed=(\d+) `)
 	oracle = regexp.MustCompile(`(?m)(equality|causality|atomicity|durability|idempotence|damage|ledger|check|liveness|order|pending|model|error): `)
 )
 
