@@ -18,6 +18,7 @@ const (
 	ownBytes   = "its replicas write canonical bytes, and a seal is not forged"
 	oneValue   = "one stamp has one value there"
 	noStop     = "its replicas talk without a transport of the product"
+	ownClock   = "the engine keeps a floor instead: see the next"
 	noStranger = "nobody there means harm"
 )
 
@@ -28,7 +29,8 @@ var list = []mutant{
 	{"a delete does not cover the insert it saw", "crdt/row.go", "deleted[i].Version >= birth.Version", "deleted[i].Version > birth.Version", vectors, "TestVectors", ""},
 	{"the first insert is shown, not the last written", "crdt/row.go", "s.Compare(best) >= 0 {", "s.Compare(best) < 0 {", vectors, "TestVectors", ""},
 	{"equal stamps keep what came first", "crdt/policy.go", "theirs.Value.Compare(ours.Value) > 0", "false", vectors, "TestMergeOrders", oneValue},
-	{"the clock does not go on within a millisecond", "crdt/time.go", "\t\tnext++\n", "", vectors, "TestVectors", ""},
+	{"the clock does not go on within a millisecond", "crdt/time.go", "\t\tnext++\n", "", vectors, "TestVectors", ownClock},
+	{"a fold repeats the last stamp", "engine/fold.go", "floor: last + 1,", "floor: last,", scenarios, "TestScenarios$/merge_clock", ""},
 
 	{"no checksum", "crdt/decode.go", "want != got {", "want != got && false {", vectors, "TestVectors", ""},
 	{"a number in two forms", "crdt/varint.go", "if n > 1 && b[n-1] == 0 {", "if false {", vectors, "TestVectors", ownBytes},
@@ -39,7 +41,8 @@ var list = []mutant{
 
 	{"lost feed entry on REPLACE", "engine/triggers.go", "return append(out, g.evictions()...)", "return out", scenarios, "TestScenarios$/capture_replace", ""},
 	{"reused version", "engine/fold.go", "version: crdt.Version(v.Int() + 1)", "version: crdt.Version(max(v.Int(), 1))", scenarios, "TestScenarios$/delivery_", ""},
-	{"NORMAL commit", "engine/durable.go", "\"PRAGMA synchronous = FULL\"", "\"PRAGMA synchronous = NORMAL\"", simulator, "TestSim$", ""},
+	{"NORMAL commit", "engine/durable.go", "\"PRAGMA synchronous = EXTRA\"", "\"PRAGMA synchronous = NORMAL\"", simulator, "TestSim$", ""},
+	{"FULL is enough for a journal that is removed", "engine/durable.go", "!= \"delete\", err", "!= \"none\", err", "./conformance/faultdisk", "TestJournalComesBack", ""},
 	{"values newer than their clocks go out", "engine/pull.go", "if err == nil && !clean {", "if err == nil && !clean && false {", scenarios, "TestScenarios$/delivery_", ""},
 
 	{"a copy goes on under the same name", "engine/identity.go", "\t\t_, err := e.remint()\n\t\treturn err\n\t}\n\town, err", "\t\te.checked = true\n\t\treturn nil\n\t}\n\town, err", scenarios, "TestScenarios$/identity_", ""},
