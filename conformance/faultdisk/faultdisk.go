@@ -6,7 +6,8 @@
 //	db, err := sqlite3.Open("file:/a.db?vfs=faulty")
 //	db.Exec("PRAGMA locking_mode=exclusive; PRAGMA journal_mode=WAL")
 //
-// It has no shared memory, so WAL mode needs exclusive locking, hence one connection for each database.
+// It has no shared memory, so WAL mode needs exclusive locking, hence one connection for each database. Several connections of
+// one goroutine can share a database that has a rollback journal: who would have to wait for another is told that it is busy.
 package faultdisk
 
 import (
@@ -63,6 +64,17 @@ type content struct {
 	now, safe []byte
 	dirty     map[int]bool // numbers of the sectors written since the last sync
 	named     bool         // the directory entry is safe
+	locks     map[*diskFile]vfs.LockLevel
+}
+
+// most is the greatest lock that others than f hold.
+func (c *content) most(f *diskFile) (most vfs.LockLevel) {
+	for other, l := range c.locks {
+		if other != f {
+			most = max(most, l)
+		}
+	}
+	return most
 }
 
 // New makes an empty disk. Equal seeds lose equal sectors.
@@ -221,6 +233,7 @@ type diskFile struct {
 
 // Close implements vfs.File.
 func (f *diskFile) Close() error {
+	delete(f.locks, f)
 	if f.temporary {
 		delete(f.disk.files, f.name)
 	}
@@ -296,16 +309,28 @@ func (f *diskFile) Sync(vfs.SyncFlag) error {
 func (f *diskFile) Size() (int64, error) { return int64(len(f.now)), nil }
 
 // Lock implements vfs.File.
-func (f *diskFile) Lock(l vfs.LockLevel) error { f.lock = l; return nil }
+func (f *diskFile) Lock(l vfs.LockLevel) error {
+	switch others := f.most(f); {
+	case l == vfs.LOCK_EXCLUSIVE && others > vfs.LOCK_NONE, l >= vfs.LOCK_RESERVED && others >= vfs.LOCK_RESERVED, others >= vfs.LOCK_PENDING:
+		return sqlite3.BUSY
+	}
+	return f.Unlock(l)
+}
 
 // Unlock implements vfs.File.
-func (f *diskFile) Unlock(l vfs.LockLevel) error { f.lock = l; return nil }
+func (f *diskFile) Unlock(l vfs.LockLevel) error {
+	if f.locks == nil {
+		f.locks = map[*diskFile]vfs.LockLevel{}
+	}
+	f.lock, f.locks[f] = l, l
+	return nil
+}
 
 // LockState implements vfs.FileLockState.
 func (f *diskFile) LockState() vfs.LockLevel { return f.lock }
 
 // CheckReservedLock implements vfs.File.
-func (f *diskFile) CheckReservedLock() (bool, error) { return false, nil }
+func (f *diskFile) CheckReservedLock() (bool, error) { return f.most(f) >= vfs.LOCK_RESERVED, nil }
 
 // SectorSize implements vfs.File.
 func (f *diskFile) SectorSize() int { return sectorSize }

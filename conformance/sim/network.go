@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"runtime/metrics"
 	"slices"
 	"time"
 
@@ -32,7 +33,9 @@ func (w *world) send(from, to *site, r *rand.Rand) error {
 	l := link{from.e.Site(), to.e.Site()}
 	o := engine.PullOptions{Since: w.acked[l], MaxBytes: w.o.MaxBytes}
 	if r.IntN(2) == 0 {
+		end := to.spared()
 		since, err := to.e.PeerCursor(ctx, from.e)
+		end()
 		if err := from.done(err); err != nil {
 			return err
 		}
@@ -96,9 +99,12 @@ func (w *world) post(m message, r *rand.Rand) {
 		}
 		if r.IntN(100) < w.o.Damage && !isJSON(m.body) { // that form has no checksum: its carrier must have one
 			c.body, c.damaged = slices.Clone(m.body), true
-			if r.IntN(3) == 0 {
+			switch r.IntN(6) {
+			case 0, 1:
 				c.body = c.body[:r.IntN(len(c.body))]
-			} else {
+			case 2: // where its first bytes are, each of which means something else
+				c.body[r.IntN(10)] ^= 1 << r.IntN(8)
+			default:
 				c.body[r.IntN(len(c.body))] ^= 1 << r.IntN(8)
 			}
 		}
@@ -131,12 +137,22 @@ func (w *world) deliver(m message) error {
 		return nil
 	}
 	before := m.to.db.TotalChanges()
-	r, err := m.to.e.Apply(context.Background(), m.body, engine.ApplyOptions{})
+	mode := engine.ModeCausal
+	if w.o.Eventual && len(m.body)%4 > 0 {
+		mode = engine.ModeEventual
+	}
+	asked := allocated()
+	r, err := m.to.e.Apply(context.Background(), m.body, engine.ApplyOptions{Mode: mode})
 	hit := m.to.hit()
+	if got, most := allocated()-asked, uint64(32<<20+1000*len(m.body)); got > most {
+		return violation("memory", "site %d asked for %d bytes to apply a package of %d, the limit is %d", m.to.index, got, len(m.body), most)
+	}
 	if !hit {
 		switch touched := m.to.db.TotalChanges() - before; {
 		case m.damaged && err == nil:
 			return violation("damage", "site %d took a damaged package: %v", m.to.index, r)
+		case m.damaged && !rightWord(err, m):
+			return violation("damage", "site %d calls a damaged package by the wrong name: %v", m.to.index, err)
 		case m.damaged && err != nil && touched != 0:
 			return violation("damage", "site %d refused a damaged package (%v) after %d changes", m.to.index, err, touched)
 		case err == nil && r.State == engine.StateDuplicate && touched != 0:
@@ -161,6 +177,21 @@ func (w *world) deliver(m message) error {
 		return nil // nothing was committed
 	}
 	return m.to.isDurable()
+}
+
+// rightWord says whether an error tells what the bytes show: what another format would be is not called damage.
+func rightWord(err error, m message) bool {
+	if len(m.body) > 9 && string(m.body[:4]) == "TRIB" && m.body[4] != 1 {
+		return errors.Is(err, crdt.ErrUnsupported)
+	}
+	return errors.Is(err, crdt.ErrCorrupt) || errors.Is(err, crdt.ErrTruncated) || errors.Is(err, crdt.ErrLimit)
+}
+
+// allocated counts the bytes that the process has asked for.
+func allocated() uint64 {
+	s := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}}
+	metrics.Read(s)
+	return s[0].Value.Uint64()
 }
 
 func isJSON(b []byte) bool { return len(b) > 0 && b[0] != 'T' }

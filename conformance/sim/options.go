@@ -27,6 +27,8 @@ type Options struct {
 	Schema   bool // columns and tables come and go
 	Compact  bool // tombstones are removed
 	JSON     bool // packages travel in both forms
+	Eventual bool // most packages are applied at once, whatever they need
+	Two      bool // the application has a connection of its own, beside the engine's
 }
 
 const maxSites = 6
@@ -51,6 +53,8 @@ func Expand(seed uint64) Options {
 	o.Base, o.Enforce, o.Crashes, o.Full, o.Restores, o.Schema, o.Compact, o.JSON = yes(40), yes(50), yes(60), yes(40), yes(40), yes(50), yes(40), yes(30)
 	// A file that is older than what was forgotten brings it back: what compaction promises holds for members that stay.
 	o.Compact = o.Compact && !o.Restores
+	o.Eventual, o.Two = yes(12), yes(25)
+	o.Full = o.Full && !o.Two // who is at fault when two are at a disk that fails is not told apart
 	return o
 }
 
@@ -61,7 +65,7 @@ func (o Options) String() string {
 	for _, f := range []struct {
 		on   bool
 		name string
-	}{{o.Base, "base"}, {o.Enforce, "enforce"}, {o.Crashes, "crashes"}, {o.Full, "full"}, {o.Restores, "restores"}, {o.Schema, "schema"}, {o.Compact, "compact"}, {o.JSON, "json"}} {
+	}{{o.Base, "base"}, {o.Enforce, "enforce"}, {o.Crashes, "crashes"}, {o.Full, "full"}, {o.Restores, "restores"}, {o.Schema, "schema"}, {o.Compact, "compact"}, {o.JSON, "json"}, {o.Eventual, "eventual"}, {o.Two, "two"}} {
 		if f.on {
 			s += " " + f.name
 		}

@@ -18,7 +18,7 @@ import (
 	"github.com/tributary-db/tributary/vtab/ncruces"
 )
 
-// site is one replica: a file on a disk of its own, and one connection that the application and the engine share.
+// site is one replica: a file on a disk of its own, and one connection that the application and the engine share, or one for each.
 type site struct {
 	w      *world
 	index  int
@@ -26,6 +26,7 @@ type site struct {
 	disk   *faultdisk.Disk
 	notes  evidence
 	db     *sqlite3.Conn
+	app    *sqlite3.Conn // of the application; db, if they share one
 	e      *engine.Engine
 	offset time.Duration // of its wall clock
 
@@ -103,19 +104,31 @@ func (s *site) open() error {
 	if s.db, err = sqlite3.Open("file:" + file + "?vfs=" + s.vfs); err != nil {
 		return err
 	}
+	s.app = s.db
 	pragmas := "PRAGMA locking_mode = exclusive; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 40;"
+	if s.w.o.Two {
+		pragmas = "PRAGMA journal_mode = DELETE; PRAGMA synchronous = FULL;"
+	}
 	if s.w.o.Enforce {
 		pragmas += "PRAGMA foreign_keys = ON;"
 	}
 	if err = s.db.Exec(pragmas); err != nil {
 		return err
 	}
+	if s.w.o.Two {
+		if s.app, err = sqlite3.Open("file:" + file + "?vfs=" + s.vfs); err != nil {
+			return err
+		}
+		if err = s.app.Exec(pragmas); err != nil {
+			return err
+		}
+	}
 	level, err := s.int("PRAGMA user_version")
 	if err != nil {
 		return err
 	}
 	if s.level = int(level) - 1; s.level < 0 {
-		if err = s.db.Exec("BEGIN;" + schema + toldTable + "PRAGMA user_version = 1; COMMIT"); err != nil {
+		if err = s.app.Exec("BEGIN;" + schema + toldTable + "PRAGMA user_version = 1; COMMIT"); err != nil {
 			return err
 		}
 		s.level = 0
@@ -158,10 +171,13 @@ func (s *site) close() {
 		s.e.Close()
 		s.e = nil
 	}
+	if s.app != nil && s.app != s.db {
+		s.app.Close()
+	}
 	if s.db != nil {
 		s.db.Close()
-		s.db = nil
 	}
+	s.db, s.app = nil, nil
 }
 
 // start opens, again and again while the power goes already in opening.
@@ -206,8 +222,11 @@ func (s *site) done(err error) error {
 		}
 		return s.w.afterCrash(s)
 	}
-	if s.db != nil && !s.db.GetAutocommit() {
-		if rerr := s.db.Exec("ROLLBACK"); rerr != nil && s.failed == 0 {
+	for _, db := range []*sqlite3.Conn{s.db, s.app} {
+		if db == nil || db.GetAutocommit() {
+			continue
+		}
+		if rerr := db.Exec("ROLLBACK"); rerr != nil && s.failed == 0 {
 			return errors.Join(err, rerr)
 		}
 	}
@@ -227,9 +246,21 @@ func (s *site) done(err error) error {
 	return nil
 }
 
+// spared keeps the power on while an oracle reads: a reader may have to clear away a journal. It comes right after.
+func (s *site) spared() (end func()) {
+	disk, at := s.disk, s.disk.Crash
+	disk.Crash = 0
+	return func() {
+		if at > 0 {
+			disk.Crash = max(at, disk.Ops()+1)
+		}
+	}
+}
+
 // int is the first column of the first row.
 func (s *site) int(sql string) (int64, error) {
-	q, _, err := s.db.Prepare(sql)
+	defer s.spared()()
+	q, _, err := s.app.Prepare(sql)
 	if err != nil {
 		return 0, err
 	}
@@ -242,7 +273,8 @@ func (s *site) int(sql string) (int64, error) {
 
 // each calls f for every row.
 func (s *site) each(sql string, f func(*sqlite3.Stmt) error) error {
-	q, _, err := s.db.Prepare(sql)
+	defer s.spared()()
+	q, _, err := s.app.Prepare(sql)
 	if err != nil {
 		return err
 	}

@@ -35,6 +35,7 @@ type ear struct {
 }
 
 func (s *site) state() (e ear, err error) {
+	defer s.spared()()
 	v, err := s.e.Vector(context.Background())
 	if err != nil {
 		return e, err
@@ -350,18 +351,22 @@ func (s *site) tell(sql string) error {
 func (s *site) exec(sql string) (rows map[rowID]bool, err error) {
 	m := writes.FindStringSubmatch(sql)
 	if m == nil {
-		return nil, s.db.Exec(sql)
+		return nil, s.app.Exec(sql)
 	}
 	t, rows := modelOf(m[1]), map[rowID]bool{}
-	err = s.each(sql+" RETURNING quote("+strings.Join(t.key, "), quote(")+")", func(q *sqlite3.Stmt) error {
+	q, _, err := s.app.Prepare(sql + " RETURNING quote(" + strings.Join(t.key, "), quote(") + ")")
+	if err != nil {
+		return nil, err
+	}
+	defer q.Close()
+	for q.Step() {
 		image := map[string]string{}
 		for i, k := range t.key {
 			image[k] = q.ColumnText(i)
 		}
 		rows[t.id(image)] = true
-		return nil
-	})
-	return rows, err
+	}
+	return rows, q.Err()
 }
 
 // say writes one thing down.
@@ -371,5 +376,5 @@ func (s *site) say(t told) error {
 	if s.e == nil {
 		t.At = atBase
 	}
-	return s.db.Exec(fmt.Sprintf("INSERT INTO told VALUES (%d, '%s')", s.w.told, strings.ReplaceAll(t.String(), "'", "''")))
+	return s.app.Exec(fmt.Sprintf("INSERT INTO told VALUES (%d, '%s')", s.w.told, strings.ReplaceAll(t.String(), "'", "''")))
 }

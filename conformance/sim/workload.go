@@ -43,7 +43,7 @@ func (s *site) migrate() error {
 	if s.level >= len(migrations) {
 		return nil
 	}
-	err := s.db.Exec(fmt.Sprintf("BEGIN; %s; PRAGMA user_version = %d; COMMIT", migrations[s.level], s.level+2))
+	err := s.app.Exec(fmt.Sprintf("BEGIN; %s; PRAGMA user_version = %d; COMMIT", migrations[s.level], s.level+2))
 	if err != nil {
 		return err
 	}
@@ -61,7 +61,7 @@ func (s *site) write(r *rand.Rand) error {
 	switch r.IntN(8) {
 	case 0, 1, 2: // each for itself; a constraint may refuse it
 		for range edits {
-			if err := s.db.Exec("BEGIN"); err != nil {
+			if err := s.app.Exec("BEGIN"); err != nil {
 				return err
 			}
 			if err := s.tell(s.edit(r)); err != nil && !refused(err) {
@@ -70,7 +70,7 @@ func (s *site) write(r *rand.Rand) error {
 			if err := s.stamp(); err != nil {
 				return err
 			}
-			if err := s.db.Exec("COMMIT"); err != nil {
+			if err := s.app.Exec("COMMIT"); err != nil {
 				return err
 			}
 		}
@@ -80,9 +80,9 @@ func (s *site) write(r *rand.Rand) error {
 		for range edits {
 			sql += s.edit(r) + ";"
 		}
-		err := s.db.Exec(sql + "ROLLBACK")
+		err := s.app.Exec(sql + "ROLLBACK")
 		if err != nil && refused(err) {
-			return s.db.Exec("ROLLBACK")
+			return s.app.Exec("ROLLBACK")
 		}
 		return err
 	}
@@ -96,11 +96,11 @@ func (s *site) write(r *rand.Rand) error {
 	for p := range parts {
 		fmt.Fprintf(&begin, "INSERT INTO log VALUES ('%s/%d/%d', '%s', %d, %d, %d, '%s');", s.origin, s.n+1, p, s.origin, s.n+1, p, parts, saw)
 	}
-	if err := s.db.Exec(begin.String()); err != nil {
+	if err := s.app.Exec(begin.String()); err != nil {
 		return err
 	}
 	for range edits {
-		if err := s.db.Exec("SAVEPOINT one"); err != nil {
+		if err := s.app.Exec("SAVEPOINT one"); err != nil {
 			return err
 		}
 		end := "RELEASE one"
@@ -110,14 +110,14 @@ func (s *site) write(r *rand.Rand) error {
 			}
 			end = "ROLLBACK TO one; RELEASE one"
 		}
-		if err := s.db.Exec(end); err != nil {
+		if err := s.app.Exec(end); err != nil {
 			return err
 		}
 	}
 	if err := s.stamp(); err != nil {
 		return err
 	}
-	if err := s.db.Exec("COMMIT"); err != nil {
+	if err := s.app.Exec("COMMIT"); err != nil {
 		return err
 	}
 	s.n++
@@ -126,7 +126,7 @@ func (s *site) write(r *rand.Rand) error {
 
 // stamp moves what the triggers took from the real clock to the site's own.
 func (s *site) stamp() error {
-	return s.db.Exec(fmt.Sprintf("UPDATE tributary_feed SET at = %d WHERE at > %d", s.now().UnixMilli(), real))
+	return s.app.Exec(fmt.Sprintf("UPDATE tributary_feed SET at = %d WHERE at > %d", s.now().UnixMilli(), real))
 }
 
 // seen is what the log shows of each origin: "o1:3 o2:1".

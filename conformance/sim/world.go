@@ -81,7 +81,7 @@ var start = time.Date(2001, time.February, 3, 10, 0, 0, 0, time.UTC)
 // that was done to the world explains.
 func run(o Options, events []Event) (stats Stats, err error) {
 	w := &world{o: o, now: start, random: rand.New(rand.NewPCG(o.Seed, 0x33)), acked: map[link]int64{}, parted: map[[2]int]time.Time{},
-		shown: map[string]shown{}, ledger: ledger{map[string]string{}}, history: history{said: map[crdt.Dot][]effect{}}}
+		shown: map[string]shown{}, ledger: ledger{map[string]string{}}, history: history{said: map[crdt.Dot][]effect{}, forked: o.Eventual}} // the model knows no rows that are ahead of their version
 	defer func() {
 		for _, s := range w.sites {
 			s.close()
@@ -323,7 +323,7 @@ func (w *world) heal() error {
 	}
 	for _, s := range w.sites { // what is left of sets that came in part goes with the next news of their sender
 		s.n++
-		if err := s.db.Exec(fmt.Sprintf("INSERT INTO log VALUES ('%s/%d/0', '%[1]s', %[2]d, 0, 1, '')", s.origin, s.n)); err != nil {
+		if err := s.app.Exec(fmt.Sprintf("INSERT INTO log VALUES ('%s/%d/0', '%[1]s', %[2]d, 0, 1, '')", s.origin, s.n)); err != nil {
 			return err
 		}
 	}
