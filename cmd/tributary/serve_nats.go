@@ -31,6 +31,13 @@ func (s *server) openBroker() error {
 	if err != nil {
 		return err
 	}
+	if s.flags.listen != "" { // the server says it in words of its own, which are about its store
+		l, err := listenAt(s.flags.listen)
+		if err != nil {
+			return err
+		}
+		l.Close()
+	}
 	if s.broker, err = embedded.Start(embedded.Options{Dir: full, Listen: s.flags.listen, Token: token, ConfigFile: s.flags.natsConf, Log: s.log}); err != nil {
 		return fmt.Errorf("%s: %w", store, err)
 	}

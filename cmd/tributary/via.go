@@ -81,7 +81,7 @@ func openMedium(address string, c credentials, log *slog.Logger) (medium, error)
 		return medium{address, dir.Open(path, nil)}, nil
 	}
 	if !isAddress(address) {
-		return medium{}, fmt.Errorf("%q is not the address of a medium; %s", address, addresses)
+		return medium{}, fmt.Errorf("%q is not the address of a medium.\n%s", address, addresses)
 	}
 	token, err := c.token()
 	if err != nil {

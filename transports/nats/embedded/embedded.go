@@ -54,13 +54,15 @@ func Start(o Options) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("embedded: %w", err)
 	}
-	if o.Log != nil {
-		s.SetLogger(&logger{o.Log}, false, false)
+	l := &logger{o.Log, make(chan string, 1)}
+	if o.Log == nil {
+		l.l = slog.New(slog.DiscardHandler)
 	}
+	s.SetLogger(l, false, false)
 	s.Start()
-	if !s.ReadyForConnections(30 * time.Second) {
+	if err := l.ready(s); err != nil {
 		s.Shutdown()
-		return nil, errors.New("embedded: the server did not start within 30 s; its log says why")
+		return nil, err
 	}
 	if !s.JetStreamEnabled() {
 		s.Shutdown()
@@ -183,12 +185,37 @@ func syncTree(root string) error {
 	})
 }
 
-// logger passes the server's log on.
-type logger struct{ l *slog.Logger }
+// logger passes the server's log on. Why the server cannot start is told to it alone, so that is kept for Start to return.
+type logger struct {
+	l     *slog.Logger
+	fatal chan string // holds one; full once the server is ready
+}
+
+// ready waits until the server takes connections.
+func (l *logger) ready(s *server.Server) error {
+	for range 600 {
+		if s.ReadyForConnections(50 * time.Millisecond) {
+			l.Fatalf("")
+			return nil
+		}
+		select {
+		case why := <-l.fatal:
+			return errors.New("embedded: " + why)
+		default:
+		}
+	}
+	return errors.New("embedded: the server did not start within 30 s; its log says why")
+}
 
 func (l *logger) Noticef(f string, v ...any) { l.l.Debug("nats server: " + fmt.Sprintf(f, v...)) }
 func (l *logger) Warnf(f string, v ...any)   { l.l.Warn("nats server: " + fmt.Sprintf(f, v...)) }
 func (l *logger) Errorf(f string, v ...any)  { l.l.Error("nats server: " + fmt.Sprintf(f, v...)) }
-func (l *logger) Fatalf(f string, v ...any)  { l.l.Error("nats server: " + fmt.Sprintf(f, v...)) }
-func (l *logger) Debugf(string, ...any)      {}
-func (l *logger) Tracef(string, ...any)      {}
+func (l *logger) Fatalf(f string, v ...any) {
+	select {
+	case l.fatal <- fmt.Sprintf(f, v...):
+	default:
+		l.Errorf(f, v...)
+	}
+}
+func (l *logger) Debugf(string, ...any) {}
+func (l *logger) Tracef(string, ...any) {}
