@@ -22,7 +22,7 @@ func (l *link) inbox(ctx context.Context, stop context.CancelCauseFunc) {
 				stop(errMoved)
 				return
 			} else if err != nil && ctx.Err() == nil {
-				l.r.o.Log.Warn("beginning with a snapshot", "link", l.name, "db", l.r.o.DB, "error", err)
+				l.warn(ctx, "beginning with a snapshot", err)
 			}
 			l.mu.Lock()
 			from = transports.Cursor(l.rec.Cursor)

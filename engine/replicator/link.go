@@ -3,7 +3,9 @@ package replicator
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -32,6 +34,7 @@ type link struct {
 	saved   time.Time
 	sent    map[string]bool // ids of packages published in this run
 	order   []string        // of them, oldest first
+	told    map[string]bool // errors of which the operator was told since the state changed
 	relayAt time.Time       // when what came from elsewhere may be published; zero: nothing waits
 	askAt   time.Time       // when a peer must be asked; zero: no reason
 	askPeer string          // whom first; "": anybody
@@ -47,6 +50,12 @@ type link struct {
 	taking    sync.Mutex          // one snapshot is merged at a time; taken before all others
 }
 
+// Reasons to be OFFLINE that are none to worry.
+const (
+	whyNew     = "not connected yet"
+	whyStopped = "stopped"
+)
+
 // maxSent bounds how many of its own packages a link recognizes without decoding them.
 const maxSent = 4096
 
@@ -55,8 +64,8 @@ func newLink(r *Replicator, o Link) *link {
 	return &link{
 		r: r, name: o.Name, t: o.Transport, caps: o.Transport.Caps(), kept: kept, bad: map[string]error{},
 		kick: make(chan struct{}, 1), want: make(chan struct{}, 1), news: make(chan struct{}, 1),
-		cond: condition{stalled: map[string]string{}, offline: "not connected yet"},
-		sent: map[string]bool{}, since: r.now(), tailDue: true,
+		cond: condition{stalled: map[string]string{}, offline: whyNew},
+		sent: map[string]bool{}, told: map[string]bool{}, since: r.now(), tailDue: true,
 	}
 }
 
@@ -112,24 +121,30 @@ func (l *link) status() Status {
 	return s
 }
 
-// set changes the condition, and writes the state down when it is another.
-func (l *link) set(ctx context.Context, change func(*condition)) {
+// set changes the condition. When the state is another it writes that down, tells the operator, and returns true.
+func (l *link) set(ctx context.Context, change func(*condition)) bool {
 	l.mu.Lock()
 	change(&l.cond)
 	s, site, why := l.cond.state()
 	was := l.last
 	if s != was {
 		l.last, l.since = s, l.r.now()
+		clear(l.told)
 	}
 	l.mu.Unlock()
 	if s == was {
-		return
+		return false
 	}
 	poke(l.news)
-	l.r.o.Log.Info("link", "link", l.name, "db", l.r.o.DB, "state", string(s), "was", string(was), "site", site, "why", why)
+	level := slog.LevelInfo
+	if s != StateLive && s != StateCatchingUp && why != whyStopped && why != whyNew {
+		level = slog.LevelWarn
+	}
+	l.r.o.Log.Log(ctx, level, "link", "link", l.name, "db", l.r.o.DB, "state", string(s), "was", string(was), "site", site, "why", why)
 	if err := l.save(ctx); err != nil && ctx.Err() == nil {
 		l.r.o.Log.Warn("writing the state down", "link", l.name, "error", err)
 	}
+	return true
 }
 
 // save writes the record outside of an apply.
@@ -156,19 +171,47 @@ func (l *link) failed(ctx context.Context, doing string, err error) {
 	l.mu.Lock()
 	l.count.Errors++
 	l.mu.Unlock()
+	told := false
 	switch {
 	case errors.Is(err, transports.ErrClone):
-		l.set(ctx, func(c *condition) { c.rival = err.Error() })
+		told = l.set(ctx, func(c *condition) { c.rival = err.Error() })
 	case errors.Is(err, transports.ErrTooLarge): // what is behind it needs it, so it cannot be left out
 		self := l.r.site().String()
-		l.set(ctx, func(c *condition) { c.stalled[self] = doing + ": " + err.Error() })
+		told = l.set(ctx, func(c *condition) { c.stalled[self] = doing + ": " + err.Error() })
 	case isBusy(err):
 		l.r.o.Log.Debug("the database is busy", "link", l.name, "doing", doing, "error", err)
 		return
 	default:
-		l.set(ctx, func(c *condition) { c.offline = doing + ": " + err.Error() })
+		told = l.set(ctx, func(c *condition) { c.offline = doing + ": " + err.Error() })
 	}
-	l.r.o.Log.Warn("transport", "link", l.name, "db", l.r.o.DB, "doing", doing, "error", err)
+	if told {
+		l.toldOf(err)
+	}
+	l.warn(ctx, doing, err)
+}
+
+// warn tells the operator of a failure, once for as long as the state stays: what is away for a night would fill the log.
+func (l *link) warn(ctx context.Context, doing string, err error) {
+	level := slog.LevelWarn
+	if l.toldOf(err) {
+		level = slog.LevelDebug
+	}
+	l.r.o.Log.Log(ctx, level, "transport", "link", l.name, "db", l.r.o.DB, "doing", doing, "error", err)
+}
+
+// toldOf says whether an error was told of since the state changed, and notes that it is now.
+func (l *link) toldOf(err error) bool {
+	text := strings.Map(func(r rune) rune {
+		if '0' <= r && r <= '9' { // ports, sizes and numbers of attempts
+			return -1
+		}
+		return r
+	}, err.Error())
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	was := l.told[text]
+	l.told[text] = true
+	return was
 }
 
 func (l *link) online(ctx context.Context) { l.set(ctx, func(c *condition) { c.offline = "" }) }

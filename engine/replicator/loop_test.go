@@ -328,9 +328,14 @@ func TestCopiedFile(t *testing.T) {
 	b.writer = openDB(t, b.path)
 	b.exec(insert(2, "b"))
 	a.exec(insert(3, "a"))
+	var j journal
+	b.tune = j.to
 	a.start()
 	b.start()
 	converge(t, "1|a|1\n2|b|1\n3|a|1", a, b)
+	if !strings.Contains(j.String(), "goes on under another identity") {
+		t.Errorf("it was not told:\n%s", j.String())
+	}
 }
 
 // TestPresence: each site is known, with its version.

@@ -67,7 +67,7 @@ func (l *link) once(ctx context.Context) error {
 			return err
 		}
 	}
-	l.set(ctx, func(c *condition) { c.offline = "stopped" })
+	l.set(ctx, func(c *condition) { c.offline = whyStopped })
 	return l.save(ctx)
 }
 
@@ -80,7 +80,7 @@ func (l *link) readToEnd(ctx context.Context) error {
 			if err := l.bootstrap(ctx); errors.Is(err, errMoved) {
 				return err
 			} else if err != nil {
-				l.r.o.Log.Warn("beginning with a snapshot", "link", l.name, "db", l.r.o.DB, "error", err)
+				l.warn(ctx, "beginning with a snapshot", err)
 			}
 			l.mu.Lock()
 			from = transports.Cursor(l.rec.Cursor)

@@ -19,9 +19,10 @@ type Replicator struct {
 	conn  engine.Conn
 	links []*link
 
-	mu    sync.Mutex // guards e and conn, which serve one goroutine at a time, and what follows
-	e     *engine.Engine
-	ready bool // between begin and end: a transport may call an Answerer a little longer than it serves
+	mu     sync.Mutex // guards e and conn, which serve one goroutine at a time, and what follows
+	e      *engine.Engine
+	ready  bool  // between begin and end: a transport may call an Answerer a little longer than it serves
+	schema int64 // PRAGMA schema_version at the last fold of this run
 
 	running sync.Mutex // held by Run and Once
 }
@@ -61,7 +62,7 @@ func (r *Replicator) Run(ctx context.Context) error {
 		if err := r.rewind(context.WithoutCancel(ctx)); err != nil {
 			return err
 		}
-		r.o.Log.Warn("this database was a copy or was restored, and goes on under another identity", "db", r.o.DB, "site", r.site().String())
+		r.moved(r.site())
 	}
 }
 
@@ -105,6 +106,7 @@ func (r *Replicator) run(ctx context.Context) error {
 func (r *Replicator) begin(ctx context.Context) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	was := r.e.Site()
 	if v, err := r.e.Version(ctx); err != nil {
 		return err
 	} else if r.e.Site().IsZero() {
@@ -117,12 +119,15 @@ func (r *Replicator) begin(ctx context.Context) error {
 	} else if _, err := r.e.Since(ctx, crdt.VersionVector{}); err != nil {
 		return err
 	}
+	if site := r.e.Site(); site != was && !was.IsZero() {
+		r.moved(site)
+	}
 	for _, l := range r.links {
 		if err := l.begin(ctx); err != nil {
 			return err
 		}
 	}
-	r.ready = true
+	r.ready, r.schema = true, -1 // it may have changed since the last run
 	return nil
 }
 
@@ -138,6 +143,11 @@ func (r *Replicator) rewind(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// moved tells the operator of another identity.
+func (r *Replicator) moved(to crdt.Site) {
+	r.o.Log.Warn("this database was a copy or was restored, and goes on under another identity", "db", r.o.DB, "site", to.String())
 }
 
 // end comes after begin: the engine may be closed then.
@@ -206,7 +216,7 @@ func (r *Replicator) drain(ended context.Context) {
 					r.o.Log.Warn("what is left was not published; it will be after the next start", "link", l.name, "error", err)
 				}
 			}
-			l.set(ctx, func(c *condition) { c.offline = "stopped" })
+			l.set(ctx, func(c *condition) { c.offline = whyStopped })
 			if err := l.save(ctx); err != nil {
 				r.o.Log.Warn("writing the state down", "link", l.name, "error", err)
 			}

@@ -33,7 +33,7 @@ func (r *Replicator) watch(ctx context.Context, stop context.CancelCauseFunc) {
 		case <-poll.C:
 		case <-timer.C:
 		}
-		version, n, err := r.look(last)
+		version, n, err := r.look(ctx, last)
 		if err != nil {
 			if !isBusy(err) && ctx.Err() == nil {
 				stop(err)
@@ -67,14 +67,35 @@ const (
 
 // look reads the data version, which changes with every commit of another connection and with none of this one, and if
 // it did, how many changes wait to be folded. https://sqlite.org/pragma.html#pragma_data_version
-func (r *Replicator) look(last int64) (version, changes int64, err error) {
+func (r *Replicator) look(ctx context.Context, last int64) (version, changes int64, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if version, err = r.number("PRAGMA data_version"); err != nil || version == last {
 		return version, 0, err
 	}
+	if err := r.newSchema(ctx); err != nil {
+		return version, 0, err
+	}
 	changes, err = r.pending()
 	return version, changes, err
+}
+
+// newSchema folds when tables were made, altered or tracked, so that what is parked for them is shown though nobody writes;
+// the caller holds mu.
+func (r *Replicator) newSchema(ctx context.Context) error {
+	v, err := r.number("PRAGMA schema_version")
+	if err != nil || v == r.schema {
+		return err
+	}
+	switch _, err := r.e.Fold(ctx); {
+	case isBusy(err):
+		return err // looked at again soon
+	case err != nil: // publishing says it too, as a state
+		r.o.Log.Debug("looking at the new schema", "db", r.o.DB, "error", err)
+		return nil
+	}
+	r.schema, err = r.number("PRAGMA schema_version") // triggers were made anew for it
+	return err
 }
 
 // batcher decides when commits that were noticed are published. The zero due means that nothing waits.

@@ -1,0 +1,58 @@
+package replicator_test
+
+import (
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/tributary-db/tributary/engine/replicator"
+	"github.com/tributary-db/tributary/transports/fault"
+	"github.com/tributary-db/tributary/transports/mem"
+)
+
+// journal is what an operator sees.
+type journal struct {
+	mu   sync.Mutex // guards text
+	text strings.Builder
+}
+
+func (j *journal) Write(b []byte) (int, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.Write(b)
+}
+
+func (j *journal) String() string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.String()
+}
+
+func (j *journal) to(o *replicator.Options) { o.Log = slog.New(slog.NewTextHandler(j, nil)) }
+
+// TestLogAway: a medium that is away is worth some lines, not some for every attempt, and it is told when it is back and when it
+// goes again.
+func TestLogAway(t *testing.T) {
+	h, dir := mem.New(), t.TempDir()
+	f := fault.Wrap(h.Transport(), 1, fault.Rates{})
+	f.Partition(true)
+	a := newSite(t, dir, "a", func() []replicator.Link { return []replicator.Link{link("hub", f)} })
+	var j journal
+	a.tune = j.to
+	a.start()
+	for n := range 2 {
+		errors := a.r.Status()[0].Errors
+		until(t, "many attempts", func() bool { return a.r.Status()[0].Errors > errors+10 })
+		if got := strings.Count(j.String(), "level=WARN"); got < 1+n || got > 2*(1+n) {
+			t.Errorf("%d warnings:\n%s", got, j.String())
+		}
+		if !strings.Contains(j.String(), "level=WARN msg=link ") {
+			t.Errorf("the state is no warning:\n%s", j.String())
+		}
+		f.Partition(false)
+		until(t, "live", func() bool { return state(a, 0) == replicator.StateLive })
+		f.Partition(true)
+		until(t, "offline", func() bool { return state(a, 0) == replicator.StateOffline })
+	}
+}
