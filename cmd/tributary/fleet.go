@@ -137,7 +137,7 @@ func (d *database) knownMembers(ctx context.Context, here crdt.VersionVector) (m
 	m := &member{Site: self.String(), Self: true, Version: here[self], Behind: &none, LastSeen: time.Now(), State: "-"}
 	for _, s := range replicator.States { // the worst of its links
 		for _, l := range links {
-			if l.State == s && m.State == "-" {
+			if l.State == s && m.State == "-" && l.Why != whyUnused {
 				m.State, m.Why = string(s), l.Link
 			}
 		}

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/ncruces/go-sqlite3"
+
 	"github.com/tributary-db/tributary/engine"
 	"github.com/tributary-db/tributary/engine/replicator"
 	"github.com/tributary-db/tributary/transports"
@@ -81,6 +83,11 @@ func (s *server) openDatabase(ctx context.Context, d *served) (err error) {
 	if d.lock, err = takeLock(servedLock(d.file)); err != nil {
 		return d.db.fail(err)
 	}
+	if mode, err := journalMode(d.db.conn); err != nil {
+		return d.db.fail(err)
+	} else if mode != "wal" {
+		s.log.Info("programs that read this file wait while another writes; PRAGMA journal_mode=WAL would let them go on", "file", d.file)
+	}
 	var links []replicator.Link
 	for _, m := range s.media {
 		links = append(links, replicator.Link{Name: m.name, Transport: m.Transport})
@@ -90,6 +97,16 @@ func (s *server) openDatabase(ctx context.Context, d *served) (err error) {
 		Snapshot: s.every, SnapshotBytes: s.everyBytes,
 	})
 	return err
+}
+
+func journalMode(conn *sqlite3.Conn) (string, error) {
+	stmt, _, err := conn.Prepare("PRAGMA journal_mode")
+	if err != nil {
+		return "", err
+	}
+	defer stmt.Close()
+	stmt.Step()
+	return stmt.ColumnText(0), stmt.Err()
 }
 
 // replicate runs the loops until ctx ends, or until one of them cannot go on.

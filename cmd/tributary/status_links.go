@@ -19,17 +19,23 @@ func linksOf(ctx context.Context, d *database) ([]replicator.Status, error) {
 	if links == nil {
 		links = []replicator.Status{}
 	}
-	if isServed(d.path) {
-		return links, nil
-	}
+	served := isServed(d.path)
 	for i := range links {
-		if l := &links[i]; l.State != replicator.StateOffline {
+		l := &links[i]
+		if served {
+			if l.Stopped() {
+				l.Why = whyUnused
+			}
+		} else if l.State != replicator.StateOffline {
 			l.Why = fmt.Sprintf("not being served; was %s", l.State)
 			l.State, l.Since = replicator.StateOffline, l.At
 		}
 	}
 	return links, nil
 }
+
+// whyUnused is what is said of a link of an earlier run beside those that run.
+const whyUnused = "the server that is running does not use it"
 
 func printLinks(w io.Writer, links []replicator.Status) error {
 	if len(links) == 0 {

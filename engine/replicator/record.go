@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -69,3 +70,26 @@ func Recorded(ctx context.Context, e *engine.Engine) ([]Status, error) {
 
 // recordEvery bounds how often counters alone are written down.
 const recordEvery = time.Minute
+
+// retire notes that the links of earlier runs, which this one has not, are in no use: one that was killed could not. The caller
+// holds mu.
+func (r *Replicator) retire(ctx context.Context) error {
+	list, err := Recorded(ctx, r.e)
+	if err != nil {
+		return err
+	}
+	for _, s := range list {
+		if s.Stopped() || slices.ContainsFunc(r.links, func(l *link) bool { return l.name == s.Link }) {
+			continue
+		}
+		rec, ok, err := loadRecord(ctx, r.e, s.Link)
+		if err != nil || !ok {
+			return err
+		}
+		rec.Status.State, rec.Status.Why, rec.Status.Site, rec.Status.Since = StateOffline, whyStopped, "", rec.Status.At
+		if err := rec.save(ctx, r.e, s.Link, s.DB); err != nil {
+			return err
+		}
+	}
+	return nil
+}

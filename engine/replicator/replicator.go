@@ -71,6 +71,12 @@ func (r *Replicator) run(ctx context.Context) error {
 		return err
 	}
 	defer r.end()
+	r.mu.Lock()
+	err := r.retire(ctx)
+	r.mu.Unlock()
+	if err != nil {
+		return err
+	}
 	r.retryRefused(ctx)
 	run, stop := context.WithCancelCause(ctx)
 	defer stop(nil)

@@ -43,6 +43,9 @@ type Status struct {
 	Counters
 }
 
+// Stopped says that the link was closed down: beside one that runs, it is of an earlier run.
+func (s Status) Stopped() bool { return s.State == StateOffline && s.Why == whyStopped }
+
 // Counters count events of one link. Bytes are bytes of packages.
 type Counters struct {
 	Published      int64 `json:"published"` // packages
