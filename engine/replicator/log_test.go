@@ -1,12 +1,16 @@
 package replicator_test
 
 import (
+	"context"
 	"log/slog"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
+	"github.com/tributary-db/tributary/engine"
 	"github.com/tributary-db/tributary/engine/replicator"
+	"github.com/tributary-db/tributary/transports"
 	"github.com/tributary-db/tributary/transports/fault"
 	"github.com/tributary-db/tributary/transports/mem"
 )
@@ -54,5 +58,37 @@ func TestLogAway(t *testing.T) {
 		until(t, "live", func() bool { return state(a, 0) == replicator.StateLive })
 		f.Partition(true)
 		until(t, "offline", func() bool { return state(a, 0) == replicator.StateOffline })
+	}
+}
+
+// stuck never answers a Publish.
+type stuck struct{ transports.Transport }
+
+func (stuck) Publish(ctx context.Context, _ ...transports.Package) error {
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+// TestStopStuck: a medium that does not answer neither keeps the loop from ending nor its end from being written down.
+func TestStopStuck(t *testing.T) {
+	h, dir := mem.New(), t.TempDir()
+	a := newSite(t, dir, "a", func() []replicator.Link { return []replicator.Link{link("hub", stuck{h.Transport()})} })
+	var j journal
+	a.tune = func(o *replicator.Options) {
+		j.to(o)
+		o.Drain = 10 * time.Millisecond
+	}
+	a.start()
+	until(t, "live", func() bool { return state(a, 0) == replicator.StateLive })
+	a.exec(insert(1, "a"))
+	a.halt()
+	a.with(func(e *engine.Engine) {
+		list, err := replicator.Recorded(t.Context(), e)
+		if err != nil || len(list) != 1 || !list[0].Stopped() {
+			t.Errorf("%+v, %v", list, err)
+		}
+	})
+	if strings.Contains(j.String(), "writing the state down") {
+		t.Error(j.String())
 	}
 }

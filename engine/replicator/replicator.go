@@ -209,7 +209,8 @@ func (r *Replicator) kickAll(but *link) {
 
 // drain publishes what is left after the context has ended, and writes the records.
 func (r *Replicator) drain(ended context.Context) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ended), r.o.Drain)
+	after := context.WithoutCancel(ended)
+	ctx, cancel := context.WithTimeout(after, r.o.Drain)
 	defer cancel()
 	var wg sync.WaitGroup
 	for _, l := range r.links {
@@ -222,8 +223,9 @@ func (r *Replicator) drain(ended context.Context) {
 					r.o.Log.Warn("what is left was not published; it will be after the next start", "link", l.name, "error", err)
 				}
 			}
-			l.set(ctx, func(c *condition) { c.offline = whyStopped })
-			if err := l.save(ctx); err != nil {
+			// A medium that takes no package may have used up the time; the database still answers.
+			l.set(after, func(c *condition) { c.offline = whyStopped })
+			if err := l.save(after); err != nil {
 				r.o.Log.Warn("writing the state down", "link", l.name, "error", err)
 			}
 		})

@@ -15,6 +15,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -209,7 +210,13 @@ func (l *logger) ready(s *server.Server) error {
 
 func (l *logger) Noticef(f string, v ...any) { l.l.Debug("nats server: " + fmt.Sprintf(f, v...)) }
 func (l *logger) Warnf(f string, v ...any)   { l.l.Warn("nats server: " + fmt.Sprintf(f, v...)) }
-func (l *logger) Errorf(f string, v ...any)  { l.l.Error("nats server: " + fmt.Sprintf(f, v...)) }
+func (l *logger) Errorf(f string, v ...any) {
+	text := fmt.Sprintf(f, v...)
+	if strings.Contains(text, "critical write error") { // it goes on by itself for no stream of which it has said so
+		text += "; nothing is lost: make room, and start this server again"
+	}
+	l.l.Error("nats server: " + text)
+}
 func (l *logger) Fatalf(f string, v ...any) {
 	select {
 	case l.fatal <- fmt.Sprintf(f, v...):
