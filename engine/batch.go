@@ -93,45 +93,53 @@ func (e *Engine) ApplyBatch(ctx context.Context, parcels []Parcel, note func([]A
 // DropSuperseded removes waiting parts of sets whose contents have come another way: a part that was lost on a log, and
 // came in a peer's answer under other covers, would keep the rest of its set waiting for ever. It returns how many.
 func (e *Engine) DropSuperseded(ctx context.Context) (n int, err error) {
-	err = e.change(ctx, func() error {
-		rows, err := e.list("SELECT sender, until, flags, body FROM tributary_waiting ORDER BY sender, until DESC", 4)
-		if err != nil || len(rows) == 0 {
-			return err
-		}
-		have, err := e.applied()
-		if err != nil {
-			return err
-		}
-		upto := map[crdt.Site]int64{}
-		for _, r := range rows {
-			s := crdt.Site(r[0].Bytes())
-			if _, ok := upto[s]; !ok {
-				if upto[s], err = e.peerCursor(s); err != nil {
-					return err
-				}
-			}
-			if r[1].Int() <= upto[s] || r[2].Int()&waitEnds == 0 || r[3].IsNull() {
-				continue
-			}
-			p, err := decode(r[3].Bytes(), e.opt.Compressor)
-			if err != nil {
-				continue
-			}
-			if len(p.Covers) > 0 && hasAll(have, p.Covers) {
-				upto[s] = r[1].Int()
-			}
-		}
-		for s, until := range upto {
-			c, err := e.one("SELECT count(*) FROM tributary_waiting WHERE sender = ?1 AND until <= ?2", crdt.Blob(s[:]), crdt.Int(until))
-			if err != nil {
-				return err
-			}
-			n += int(c.Int())
-			if err := e.run("DELETE FROM tributary_waiting WHERE sender = ?1 AND until <= ?2", crdt.Blob(s[:]), crdt.Int(until)); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	err = e.change(ctx, func() error { n, err = e.dropSuperseded(); return err })
 	return n, wrap("drop superseded", err)
+}
+
+func (e *Engine) dropSuperseded() (n int, err error) {
+	rows, err := e.list("SELECT sender, until, flags, body FROM tributary_waiting ORDER BY sender, until DESC", 4)
+	if err != nil || len(rows) == 0 {
+		return n, err
+	}
+	have, err := e.applied()
+	if err != nil {
+		return n, err
+	}
+	upto := map[crdt.Site]int64{}
+	for _, r := range rows {
+		s := crdt.Site(r[0].Bytes())
+		if _, ok := upto[s]; !ok {
+			if upto[s], err = e.peerCursor(s); err != nil {
+				return n, err
+			}
+		}
+		if r[1].Int() <= upto[s] || r[2].Int()&waitEnds == 0 || r[3].IsNull() {
+			continue
+		}
+		p, err := decode(r[3].Bytes(), e.opt.Compressor)
+		if err != nil {
+			continue
+		}
+		if len(p.Covers) > 0 && hasAll(have, p.Covers) {
+			upto[s] = r[1].Int()
+		}
+	}
+	for s, until := range upto {
+		c, err := e.one("SELECT count(*) FROM tributary_waiting WHERE sender = ?1 AND until <= ?2", crdt.Blob(s[:]), crdt.Int(until))
+		if err != nil {
+			return n, err
+		}
+		n += int(c.Int())
+		if err := e.run("DELETE FROM tributary_waiting WHERE sender = ?1 AND until <= ?2", crdt.Blob(s[:]), crdt.Int(until)); err != nil {
+			return n, err
+		}
+	}
+	return n, nil
+}
+
+// dropEnded removes what waits for parts that nobody sends: of members that were retired, whose packages are refused, and of this site
+// itself, which has all that it ever made.
+func (e *Engine) dropEnded() error {
+	return e.run("DELETE FROM tributary_waiting WHERE sender = ?1 OR sender IN (SELECT s.site FROM tributary_peer p JOIN tributary_site s ON s.ord = p.site WHERE p.retired)", crdt.Blob(e.site[:]))
 }

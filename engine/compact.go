@@ -15,7 +15,7 @@ type CompactResult struct {
 }
 
 // Compact forgets what every member is known to have: tombstones, inserts that say the same as another, and the part of
-// the changeset log that no cursor of a stream needs. A member's acknowledgement is what it said of itself in a package
+// the changeset log that no cursor of a stream needs; and what waits for parts that cannot come any more. A member's acknowledgement is what it said of itself in a package
 // that has been applied here, so all that it wrote before is here too; with that rule no forgotten delete can come back.
 // A member that stays silent keeps all that from going until ForgetPeer retires it.
 func (e *Engine) Compact(ctx context.Context) (r CompactResult, err error) {
@@ -45,6 +45,12 @@ func (e *Engine) Compact(ctx context.Context) (r CompactResult, err error) {
 			if err := e.noteForgotten(stable); err != nil {
 				return err
 			}
+		}
+		if err := e.dropEnded(); err != nil {
+			return err
+		}
+		if _, err := e.dropSuperseded(); err != nil {
+			return err
 		}
 		r.Changesets, err = e.compactLog()
 		return err

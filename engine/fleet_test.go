@@ -285,6 +285,50 @@ func TestDropSuperseded(t *testing.T) {
 	}
 }
 
+// TestCompactDropsEnded: parts of a sender that was retired do not wait for ever, nor do those of sets that have come another way;
+// others do.
+func TestCompactDropsEnded(t *testing.T) {
+	defer engine.SetChunkRows(10)()
+	r := newReplicas(t, 4, "CREATE TABLE t(id INTEGER PRIMARY KEY, a)")
+	a, b, c, d := r[0], r[1], r[2], r[3]
+	for i, x := range []*replica{a, c, d} {
+		x.exec(fmt.Sprintf("INSERT INTO t SELECT value, 'x' FROM generate_series(%d, %d)", 1000*i+1, 1000*i+300))
+		parts := x.pull(engine.PullOptions{MaxBytes: 300}, -1)
+		b.apply(parts[0])
+		b.apply(parts[2:]...) // the second is lost
+	}
+	sync(t, c, a)
+	b.apply(a.pull(engine.PullOptions{}, -1)...)
+	waiting := func() string {
+		return b.rows("SELECT count(DISTINCT sender) FROM tributary_waiting")
+	}
+	if got := waiting(); got != "2" {
+		t.Fatalf("parts of %s senders wait, want those of c and d", got)
+	}
+	if _, err := b.e.Compact(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := waiting(); got != "1" {
+		t.Errorf("parts of %s senders wait, want those of d: what c sent has come with a's", got)
+	}
+	if err := b.e.ForgetPeer(t.Context(), d.e.Site()); err == nil {
+		t.Error("d is not known yet, and was retired")
+	}
+	d2 := d.e.Site()
+	if err := b.e.Expect(t.Context(), d2, nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.e.ForgetPeer(t.Context(), d2); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.e.Compact(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := waiting(); got != "0" {
+		t.Errorf("parts of %s senders wait for ever", got)
+	}
+}
+
 // TestIdentityGivenUp: an identity that named nothing is no member that others wait for.
 func TestIdentityGivenUp(t *testing.T) {
 	r := newReplicas(t, 2, "CREATE TABLE t(id INTEGER PRIMARY KEY, a)")
