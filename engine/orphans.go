@@ -117,11 +117,15 @@ func (e *Engine) hideOrphansOf(t *table, fk *fkSchema, among candidates, d *touc
 		return 0, err
 	}
 	for _, key := range orphans {
-		if err := e.hide(t, key, reasonForeign, fmt.Sprintf("no row in %s for (%s)", fk.Parent, strings.Join(fk.Columns, ", ")), d); err != nil {
+		if err := e.hide(t, key, reasonForeign, orphanDetail(fk), d); err != nil {
 			return 0, err
 		}
 	}
 	return len(orphans), nil
+}
+
+func orphanDetail(fk *fkSchema) string {
+	return fmt.Sprintf("no row in %s for (%s)", fk.Parent, strings.Join(fk.Columns, ", "))
 }
 
 // orphanSQL selects from the rows t of a child those whose foreign key has no row in the parent.

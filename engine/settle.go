@@ -256,8 +256,11 @@ func (e *Engine) tryShow(h *hidden, d *touched) (bool, error) {
 			continue
 		}
 		ok, err := e.parentShown(h, fk)
-		if err != nil || !ok {
+		if err != nil {
 			return false, err
+		}
+		if !ok { // of several reasons the same one is told everywhere, whichever was found first
+			return false, e.tell(h, reasonForeign, orphanDetail(fk))
 		}
 	}
 	was := *h
@@ -265,6 +268,15 @@ func (e *Engine) tryShow(h *hidden, d *touched) (bool, error) {
 		return false, err
 	}
 	return h.reason == "" && was.reason != "", nil
+}
+
+// tell notes why a hidden row is not shown.
+func (e *Engine) tell(h *hidden, reason, detail string) error {
+	if h.reason == reason && h.detail == detail {
+		return nil
+	}
+	h.reason, h.detail = reason, detail
+	return e.putHidden(h)
 }
 
 // parentShown says whether the row that h refers to is shown, or is h itself.
