@@ -28,9 +28,8 @@ type journal struct {
 }
 
 func openJournal(path string) *journal {
-	j := &journal{path: path, known: map[string]bool{}}
-	j.life, j.end = context.WithCancel(context.Background())
-	return j
+	life, end := context.WithCancel(context.Background())
+	return &journal{path: path, life: life, end: end, known: map[string]bool{}}
 }
 
 func (j *journal) Caps() transports.Caps {
