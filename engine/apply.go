@@ -145,8 +145,12 @@ func (e *Engine) duplicate(p *crdt.Package) (bool, error) {
 		return own, err
 	}
 	cursor, err := e.peerCursor(p.Sender)
-	if err != nil || cursor >= p.Until && p.Scope == 0 {
-		return err == nil, err // of the sender's whole feed; so what it sent apart is here too
+	if err != nil {
+		return false, err
+	}
+	if cursor >= p.Until && p.Scope == 0 { // of the sender's whole feed; so what it sent apart is here too
+		misled, err := e.misled(p)
+		return err == nil && !misled, err
 	}
 	if !p.Starts || !p.Ends || len(p.Covers) == 0 {
 		return false, nil // the last part of a set ends the waiting of the others even if all has come another way
@@ -182,6 +186,29 @@ func (e *Engine) sentFromHere(p *crdt.Package) (bool, error) {
 	}
 	have, err := e.applied()
 	return err == nil && hasAll(have, p.Covers), err
+}
+
+// misled says whether the cursor of a package's sender lies beyond it although what it covers is not here. Whoever can send in
+// another's name can have it noted that all of that one's feed is here.
+func (e *Engine) misled(p *crdt.Package) (bool, error) {
+	if len(p.Covers) == 0 {
+		return false, nil
+	}
+	have, err := e.applied()
+	return err == nil && !hasAll(have, p.Covers), err
+}
+
+// unmislead begins a sender's feed again, of which the cursor was not true.
+func (e *Engine) unmislead(p *crdt.Package) error {
+	cursor, err := e.peerCursor(p.Sender)
+	if err != nil || cursor < p.Until || p.Scope != 0 {
+		return err
+	}
+	if misled, err := e.misled(p); err != nil || !misled {
+		return err
+	}
+	return e.run("UPDATE tributary_peer SET cursor = 0, error = ?2 WHERE site = ?1", crdt.Int(e.ords[p.Sender]),
+		crdt.TextString("its feed is read again: somebody had said in its name that it was here"))
 }
 
 // hasAll says whether a set of versions has all that a package covers.
@@ -238,6 +265,9 @@ func (a *applier) receive(p *crdt.Package, body []byte) error {
 		return err
 	}
 	if err := a.e.meetPeer(p); err != nil {
+		return err
+	}
+	if err := a.e.unmislead(p); err != nil {
 		return err
 	}
 	if _, err := a.e.fold(); err != nil {

@@ -329,6 +329,44 @@ func TestCompactDropsEnded(t *testing.T) {
 	}
 }
 
+// TestForgedCursor: somebody says in a site's name that all of its feed is here. It is found out by what the site sends next, and the
+// replica hears it again.
+func TestForgedCursor(t *testing.T) {
+	defer engine.SetChunkRows(10)()
+	for _, until := range []int64{3, 1 << 40} {
+		r := newReplicas(t, 2, "CREATE TABLE t(id INTEGER PRIMARY KEY, a)")
+		a, b := r[0], r[1]
+		a.exec("INSERT INTO t VALUES (1, 'before')")
+		sync(t, a, b)
+		forged, err := (&crdt.Package{Starts: true, Ends: true, Sender: a.e.Site(), Until: until}).Append(nil, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := b.e.Apply(t.Context(), forged, engine.ApplyOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		a.exec("INSERT INTO t VALUES (2, 'alone')")
+		sync(t, a, b) // what it says has come may be just what a makes of this
+		sync(t, a, b)
+		same(t, a, b)
+		if _, err := b.e.Apply(t.Context(), forged, engine.ApplyOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		a.exec("UPDATE t SET a = 'changed' WHERE id = 1; INSERT INTO t SELECT value, 'x' FROM generate_series(11, 300)")
+		for range 2 { // of a set in parts only the last shows it, and the others come once more
+			for p, err := range a.e.Pull(t.Context(), engine.PullOptions{MaxBytes: 300}) {
+				if err != nil {
+					t.Fatal(err)
+				}
+				if _, err := b.e.Apply(t.Context(), p.Package, engine.ApplyOptions{}); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		same(t, a, b)
+	}
+}
+
 // TestIdentityGivenUp: an identity that named nothing is no member that others wait for.
 func TestIdentityGivenUp(t *testing.T) {
 	r := newReplicas(t, 2, "CREATE TABLE t(id INTEGER PRIMARY KEY, a)")

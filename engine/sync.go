@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+
+	"github.com/tributary-db/tributary/crdt"
 )
 
 // SyncOptions adjusts a Sync.
@@ -157,11 +159,33 @@ func (e *Engine) PeerCursor(ctx context.Context, a *Engine) (int64, error) {
 		return 0, err
 	}
 	if a.conn.ReadOnly() || a.checked {
-		return e.peerCursor(a.site)
+		return e.trueCursor(a)
 	}
 	// The fold finds out whether a is a copy, before its name is used.
 	if _, err := a.Fold(ctx); err != nil && !errors.Is(err, ErrReadOnly) {
 		return 0, err
 	}
-	return e.peerCursor(a.site)
+	return e.trueCursor(a)
+}
+
+// trueCursor is the cursor of another site's feed, 0 if what the feed had there is not here: see misled.
+func (e *Engine) trueCursor(a *Engine) (int64, error) {
+	cursor, err := e.peerCursor(a.site)
+	if err != nil || cursor == 0 {
+		return cursor, err
+	}
+	then, err := a.vectorAt(cursor)
+	if err != nil {
+		return 0, err
+	}
+	have, err := e.applied()
+	if err != nil {
+		return 0, err
+	}
+	for s, v := range then {
+		if !have.HasRange(crdt.Range{Site: s, From: 1, To: v}) {
+			return 0, nil
+		}
+	}
+	return cursor, nil
 }
