@@ -102,8 +102,8 @@ func (w *world) post(m message, r *rand.Rand) {
 			switch r.IntN(6) {
 			case 0, 1:
 				c.body = c.body[:r.IntN(len(c.body))]
-			case 2: // where its first bytes are, each of which means something else
-				c.body[r.IntN(10)] ^= 1 << r.IntN(8)
+			case 2, 3: // the magic, the version, the length or the flags, each of which means something else
+				c.body[[]int{0, 4, 4, 5, 9}[r.IntN(5)]] ^= 1 << r.IntN(8)
 			default:
 				c.body[r.IntN(len(c.body))] ^= 1 << r.IntN(8)
 			}
