@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -15,9 +16,11 @@ type CompactResult struct {
 }
 
 // Compact forgets what every member is known to have: tombstones, inserts that say the same as another, and the part of
-// the changeset log that no cursor of a stream needs; and what waits for parts that cannot come any more. A member's acknowledgement is what it said of itself in a package
-// that has been applied here, so all that it wrote before is here too; with that rule no forgotten delete can come back.
-// A member that stays silent keeps all that from going until ForgetPeer retires it.
+// the changeset log that no cursor of a stream needs; and what waits for parts that cannot come any more. A member's
+// acknowledgement is what it said of itself in a package that has been applied here, so all that it wrote before is here
+// too; with that rule no forgotten delete can come back. A member that stays silent keeps all that from going until
+// ForgetPeer retires it. A tombstone also waits for the streams through which something was sent, whose peers may never
+// answer: until they have acknowledged it.
 func (e *Engine) Compact(ctx context.Context) (r CompactResult, err error) {
 	err = e.change(ctx, func() error {
 		if err := e.acknowledge(); err != nil {
@@ -27,15 +30,19 @@ func (e *Engine) Compact(ctx context.Context) (r CompactResult, err error) {
 		if err != nil {
 			return err
 		}
-		r.Blocked = blocked
 		if err := e.dropTwins(stable); err != nil {
 			return err
 		}
+		acked, unread, err := e.streamsAcked()
+		if err != nil {
+			return err
+		}
+		r.Blocked = cmp.Or(blocked, unread)
 		for _, t := range e.tables {
 			if t.schema == nil || len(stable) == 0 {
 				continue
 			}
-			n, err := e.compactTable(t, stable)
+			n, err := e.compactTable(t, stable, acked)
 			if err != nil {
 				return fmt.Errorf("table %s: %w", t.name, err)
 			}
@@ -114,8 +121,22 @@ func (e *Engine) stable() (v crdt.VersionVector, blocked string, err error) {
 	return v, blocked, nil
 }
 
-// compactTable removes the tombstones that all members have: the delete and every insert that it saw.
-func (e *Engine) compactTable(t *table, stable crdt.VersionVector) (n int, err error) {
+// streamsAcked is the position up to which all outbound streams that are in use have been acknowledged, and which is behind.
+func (e *Engine) streamsAcked() (pos int64, behind string, err error) {
+	if pos, err = e.pos(); err != nil {
+		return 0, "", err
+	}
+	err = e.each("SELECT name, last_acked FROM tributary_stream WHERE kind = 'out' AND max(last_retrieved, last_sent, last_acked) > 0", 2, func(r []crdt.Value) error {
+		if at := r[1].Int(); at < pos {
+			pos, behind = at, fmt.Sprintf("the peer of stream %s has acknowledged position %d; drop the stream if nobody reads it any more", r[0].Bytes(), at)
+		}
+		return nil
+	})
+	return pos, behind, err
+}
+
+// compactTable removes the tombstones up to a position that all members have: the delete and every insert that it saw.
+func (e *Engine) compactTable(t *table, stable crdt.VersionVector, upto int64) (n int, err error) {
 	k := len(t.schema.Key)
 	var keys [][]crdt.Value
 	err = e.each(fmt.Sprintf("SELECT %s, %s FROM %s WHERE presence IS NOT NULL", keyColumns(k, ""), clockColumns, t.sql.clock), k+clockWidth, func(r []crdt.Value) error {
@@ -123,7 +144,7 @@ func (e *Engine) compactTable(t *table, stable crdt.VersionVector) (n int, err e
 		if err := e.decodeClock(r[k:], &c); err != nil {
 			return err
 		}
-		if !c.dead || !stable.Has(c.birth.Dot()) {
+		if !c.dead || c.pos > upto || !stable.Has(c.birth.Dot()) {
 			return nil
 		}
 		for _, d := range c.deleted {

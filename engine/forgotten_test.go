@@ -55,3 +55,38 @@ func TestForgotten(t *testing.T) {
 		t.Errorf("learned %v, %v", forgotten(stranger), err)
 	}
 }
+
+// TestCompactWaitsForStreams: the peer of a stream may never send anything itself, and must still hear of deletes.
+func TestCompactWaitsForStreams(t *testing.T) {
+	r := newReplicas(t, 2, "CREATE TABLE t(id INTEGER PRIMARY KEY, a)")
+	a, b := r[0], r[1]
+	ctx := t.Context()
+	out := engine.StreamInfo{Name: "backup", Kind: "out"}
+	send := func(acked bool) {
+		t.Helper()
+		for _, p := range a.pull(engine.PullOptions{Since: out.LastAcked}, -1) {
+			b.apply(p)
+			if out.LastSent = p.Cursor; acked {
+				out.LastAcked = p.Cursor
+			}
+		}
+		if err := a.e.PutStream(ctx, out); err != nil {
+			t.Fatal(err)
+		}
+	}
+	compact := func(tombstones int, blocked bool) {
+		t.Helper()
+		if r, err := a.e.Compact(ctx); err != nil || r.Tombstones != tombstones || (r.Blocked != "") != blocked {
+			t.Errorf("%+v, %v; want %d tombstones", r, err, tombstones)
+		}
+	}
+	a.exec("INSERT INTO t VALUES (1, 'x'), (2, 'y')")
+	send(true)
+	a.exec("DELETE FROM t WHERE id = 1")
+	compact(0, true)
+	send(false) // sent, and perhaps lost
+	compact(0, true)
+	send(true)
+	compact(1, false)
+	same(t, a, b)
+}
