@@ -188,29 +188,6 @@ func (e *Engine) sentFromHere(p *crdt.Package) (bool, error) {
 	return err == nil && hasAll(have, p.Covers), err
 }
 
-// misled says whether the cursor of a package's sender lies beyond it although what it covers is not here. Whoever can send in
-// another's name can have it noted that all of that one's feed is here.
-func (e *Engine) misled(p *crdt.Package) (bool, error) {
-	if len(p.Covers) == 0 {
-		return false, nil
-	}
-	have, err := e.applied()
-	return err == nil && !hasAll(have, p.Covers), err
-}
-
-// unmislead begins a sender's feed again, of which the cursor was not true.
-func (e *Engine) unmislead(p *crdt.Package) error {
-	cursor, err := e.peerCursor(p.Sender)
-	if err != nil || cursor < p.Until || p.Scope != 0 {
-		return err
-	}
-	if misled, err := e.misled(p); err != nil || !misled {
-		return err
-	}
-	return e.run("UPDATE tributary_peer SET cursor = 0, error = ?2 WHERE site = ?1", crdt.Int(e.ords[p.Sender]),
-		crdt.TextString("its feed is read again: somebody had said in its name that it was here"))
-}
-
 // hasAll says whether a set of versions has all that a package covers.
 func hasAll(have crdt.VersionSet, covers []crdt.Cover) bool {
 	for _, c := range covers {
@@ -262,6 +239,9 @@ func (e *Engine) peerCursor(s crdt.Site) (int64, error) {
 func (a *applier) receive(p *crdt.Package, body []byte) error {
 	if dup, err := a.e.duplicate(p); err != nil || dup {
 		a.r.State = StateDuplicate
+		if err == nil && p.Starts && p.Ends && p.Since == 0 && p.Scope == 0 && !p.LocalOnly && p.Sender != a.e.site {
+			err = a.e.heard(p) // all of its feed, which was read again: see reread
+		}
 		return err
 	}
 	if err := a.e.meetPeer(p); err != nil {
@@ -283,7 +263,7 @@ func (a *applier) receive(p *crdt.Package, body []byte) error {
 		return err
 	}
 	switch {
-	case p.Starts && p.Ends && (l.reason == "" || !l.future() && a.o.Mode == ModeEventual):
+	case p.Starts && p.Ends && (l.reason == "" || !l.future() && !l.never() && a.o.Mode == ModeEventual):
 		a.r.State = StateApplied
 		if err := a.set(p); err != nil {
 			return err
@@ -292,7 +272,7 @@ func (a *applier) receive(p *crdt.Package, body []byte) error {
 		if err := a.bulk(p, body); err != nil {
 			return err
 		}
-	case !l.future() && a.o.Mode == ModeEventual:
+	case !l.future() && !l.never() && a.o.Mode == ModeEventual:
 		// Its rows count at once, but what its set covers only when all parts are here: the last may come first.
 		a.r.State, a.newest = StateApplied, max(a.newest, newest(p))
 		if err := a.rows(p); err != nil {
@@ -442,14 +422,7 @@ func (e *Engine) heard(p *crdt.Package) error {
 	if err != nil {
 		return err
 	}
-	ack := p.Needs.Clone()
-	if ack == nil {
-		ack = crdt.VersionVector{}
-	}
-	for _, c := range p.Covers {
-		ack[c.Site] = max(ack[c.Site], c.To)
-	}
-	text, err := ack.MarshalJSON()
+	text, err := known(p).MarshalJSON()
 	if err != nil {
 		return err
 	}
@@ -457,7 +430,7 @@ func (e *Engine) heard(p *crdt.Package) error {
 	if p.LocalOnly {
 		cursor = 0
 	}
-	if err := e.run("INSERT INTO tributary_peer(site, cursor, ack, retired, error) VALUES (?1, ?2, ?3, 0, '') ON CONFLICT (site) DO UPDATE SET cursor = max(cursor, excluded.cursor), ack = excluded.ack, error = ''",
+	if err := e.run("INSERT INTO tributary_peer(site, cursor, upon, ack, retired, error) VALUES (?1, ?2, ?3, ?3, 0, '') ON CONFLICT (site) DO UPDATE SET upon = CASE WHEN cursor < excluded.cursor THEN excluded.upon ELSE upon END, cursor = max(cursor, excluded.cursor), ack = excluded.ack, error = ''",
 		crdt.Int(ord), crdt.Int(cursor), crdt.Text(text)); err != nil {
 		return err
 	}

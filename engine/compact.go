@@ -201,7 +201,7 @@ func (e *Engine) Expect(ctx context.Context, s crdt.Site, has crdt.VersionVector
 		if err != nil {
 			return err
 		}
-		return e.run("INSERT INTO tributary_peer(site, cursor, ack, retired, error) VALUES (?1, 0, ?2, 0, '') ON CONFLICT (site) DO NOTHING", crdt.Int(ord), crdt.Text(ack))
+		return e.run("INSERT INTO tributary_peer(site, cursor, upon, ack, retired, error) VALUES (?1, 0, '', ?2, 0, '') ON CONFLICT (site) DO NOTHING", crdt.Int(ord), crdt.Text(ack))
 	}))
 }
 
@@ -213,6 +213,6 @@ func (e *Engine) ForgetPeer(ctx context.Context, s crdt.Site) error {
 		if !ok || s == e.site {
 			return fmt.Errorf("tributary: %s is not another site that this database knows; status lists them", s)
 		}
-		return e.run("INSERT INTO tributary_peer(site, cursor, ack, retired, error) VALUES (?1, 0, '', 1, '') ON CONFLICT (site) DO UPDATE SET retired = 1", crdt.Int(ord))
+		return e.run("INSERT INTO tributary_peer(site, cursor, upon, ack, retired, error) VALUES (?1, 0, '', '', 1, '') ON CONFLICT (site) DO UPDATE SET retired = 1", crdt.Int(ord))
 	}))
 }

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/tributary-db/tributary/crdt"
 )
@@ -17,6 +18,9 @@ type lack struct {
 // future says that a package waits for time to pass.
 func (l lack) future() bool { return l.site.IsZero() && l.until > 0 }
 
+// never says that what is lacking does not come: the package is of no use.
+func (l lack) never() bool { return l.until == math.MaxInt64 }
+
 // lacks says what a package has to wait for besides the rest of its set.
 func (a *applier) lacks(p *crdt.Package) (lack, error) {
 	v, err := a.e.vector()
@@ -31,6 +35,9 @@ func (a *applier) lacks(p *crdt.Package) (lack, error) {
 			l.reason = fmt.Sprintf("version %d of site %s (here: %d)", p.Needs[s], s, v[s])
 			return l, nil
 		}
+	}
+	if put, err := a.e.putBack(p); err != nil || put {
+		return lack{site: p.Sender, until: math.MaxInt64, reason: fmt.Sprintf("the beginning of the feed of site %s, which was put back to an older state: pull it again since 0", p.Sender)}, err
 	}
 	return lack{}, nil
 }

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-
-	"github.com/tributary-db/tributary/crdt"
 )
 
 // SyncOptions adjusts a Sync.
@@ -99,6 +97,9 @@ func introduce(ctx context.Context, a, b *Engine) error {
 // transfer brings b what it lacks of a, and returns the number of packages that were news.
 func transfer(ctx context.Context, a, b *Engine, o SyncOptions, t *Transfer) (news int, err error) {
 	since, err := b.PeerCursor(ctx, a)
+	if err == nil && since == 0 {
+		err = b.reread(ctx, a.site)
+	}
 	if err != nil {
 		return 0, err
 	}
@@ -166,26 +167,4 @@ func (e *Engine) PeerCursor(ctx context.Context, a *Engine) (int64, error) {
 		return 0, err
 	}
 	return e.trueCursor(a)
-}
-
-// trueCursor is the cursor of another site's feed, 0 if what the feed had there is not here: see misled.
-func (e *Engine) trueCursor(a *Engine) (int64, error) {
-	cursor, err := e.peerCursor(a.site)
-	if err != nil || cursor == 0 {
-		return cursor, err
-	}
-	then, err := a.vectorAt(cursor)
-	if err != nil {
-		return 0, err
-	}
-	have, err := e.applied()
-	if err != nil {
-		return 0, err
-	}
-	for s, v := range then {
-		if !have.HasRange(crdt.Range{Site: s, From: 1, To: v}) {
-			return 0, nil
-		}
-	}
-	return cursor, nil
 }
