@@ -63,20 +63,18 @@ func (e *Engine) reread(ctx context.Context, s crdt.Site) error {
 	})
 }
 
-// putBack says whether a package goes on in a feed of which its sender had more at the cursor than it has now, or where the
-// package begins. What it covers may be incomplete. Of sites that the package leaves out it needs all that the sender has.
+// putBack says whether a package goes on from the cursor, at which its sender had more than it has there now, or anywhere. What
+// it covers may be incomplete. Of sites that the package leaves out it needs all that the sender has. An earlier beginning is
+// that of a stream which was put back together with its file.
 func (e *Engine) putBack(p *crdt.Package) (bool, error) {
 	if p.Since == 0 || p.Scope != 0 || p.LocalOnly {
 		return false, nil
 	}
 	cursor, upon, err := e.cursorOf(p.Sender)
-	if err != nil || cursor == 0 || cursor >= p.Until {
+	if err != nil || cursor != p.Since {
 		return false, err
 	}
-	if p.Starts && p.Since == cursor && !p.Needs.Covers(upon) {
-		return true, nil
-	}
-	return p.Ends && !known(p).Covers(upon), nil
+	return p.Starts && !p.Needs.Covers(upon) || p.Ends && !known(p).Covers(upon), nil
 }
 
 // known is what the sender of a package had, of which it holds the end of the set.
