@@ -71,17 +71,14 @@ type eviction struct {
 func (g triggerText) eviction(u uniqueSchema) eviction {
 	e := eviction{g: g}
 	if u.Where != "" {
-		where, columns := g.ofNew(u.Where)
 		// The planner takes a partial index where its WHERE is a term: https://sqlite.org/partialindex.html
-		e.terms = append(e.terms, "("+u.Where+")", "("+where+")")
+		// Whether NEW fulfils it is not asked: a column of NEW has no affinity in a comparison.
+		_, columns := g.ofNew(u.Where)
+		e.terms = append(e.terms, "("+u.Where+")")
 		e.columns = append(e.columns, columns...)
 	}
 	for i, expr := range u.Exprs {
 		value, columns := g.ofNew(expr)
-		if c := g.columnNamed(u.Columns[i]); c != nil && c.NotNull && c.Default != "" {
-			// REPLACE puts the default in place of a forbidden NULL, after this trigger has run.
-			value = fmt.Sprintf("ifnull(%s, (%s))", value, c.defaultSQL())
-		}
 		if u.Columns[i] == "" {
 			expr, value = "("+expr+")", "("+value+")"
 		}
@@ -135,9 +132,9 @@ func (g triggerText) columnNamed(name string) *columnSchema {
 	return nil
 }
 
-// ofNew rewrites an expression over the table's columns into one over NEW, and lists the columns that it names.
-// Index expressions cannot qualify names, so every name that is a column's means the column, but for the few words that
-// the grammar takes first. https://sqlite.org/expridx.html
+// ofNew rewrites an expression over the table's columns into one over the row that a REPLACE makes of NEW, and lists the
+// columns that it names. Index expressions cannot qualify names, so every name that is a column's means the column, but
+// for the few words that the grammar takes first. https://sqlite.org/expridx.html
 func (g triggerText) ofNew(expr string) (rewritten string, columns []string) {
 	var b strings.Builder
 	end := 0
@@ -147,13 +144,40 @@ func (g triggerText) ofNew(expr string) (rewritten string, columns []string) {
 			continue
 		}
 		b.WriteString(expr[end:tok.Start])
-		b.WriteString("NEW." + sqltext.Ident(tok.Text))
+		value, made := g.newValue(tok.Text)
+		b.WriteString(value)
 		end = tok.End
-		columns = append(columns, tok.Text)
+		columns = append(append(columns, tok.Text), made...)
 	}
 	b.WriteString(expr[end:])
 	return b.String(), columns
 }
+
+// newValue is a column of that row, and the columns that a generated one is made of. REPLACE puts the default in place of
+// a forbidden NULL after a BEFORE trigger has run, and so after the generated columns that it sees were made.
+func (g triggerText) newValue(name string) (value string, columns []string) {
+	value = "NEW." + sqltext.Ident(name)
+	if c := g.columnNamed(name); c != nil {
+		if c.hasSubstitute() {
+			value = fmt.Sprintf("ifnull(%s, (%s))", value, c.defaultSQL())
+		}
+		return value, nil
+	}
+	made, columns := g.ofNew(generatedExprs(g.t.SQL)[sqltext.FoldName(name)])
+	var nulls []string
+	for _, c := range unique(columns) {
+		if k := g.columnNamed(c); k != nil && k.hasSubstitute() {
+			nulls = append(nulls, "NEW."+sqltext.Ident(c)+" IS NULL")
+		}
+	}
+	if len(nulls) > 0 {
+		value = fmt.Sprintf("CASE WHEN %s THEN (%s) ELSE %s END", strings.Join(nulls, " OR "), made, value)
+	}
+	return value, columns
+}
+
+// hasSubstitute says whether REPLACE turns NULL into the default. https://sqlite.org/lang_conflict.html
+func (c *columnSchema) hasSubstitute() bool { return c.NotNull && c.Default != "" }
 
 // notAColumn reports whether a name stands where no column can: before the parenthesis of a call, after COLLATE, in the
 // type of a CAST, or as one of the operators that are also allowed as bare names.

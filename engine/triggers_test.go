@@ -138,13 +138,13 @@ var captureCases = []struct {
 		`INSERT INTO t VALUES (1, 'ab', 'c', 2, 5), (2, 'ab', 'c', 1, 5)
 		REPLACE INTO t VALUES (3, 'ab', 'c', 3, '5')
 		UPDATE OR REPLACE t SET glob = 4 WHERE id = 2`,
-		"1:-1 1; 1:-1 2; 1:0 1; 1:-1 3; 1:0 3; 1:4 2", false},
+		"1:-1 1; 1:0 1; 1:-1 2; 1:0 1; 1:-1 3; 1:0 3; 1:4 2", false},
 	{"evicts by a partial index", "CREATE TABLE t(id INTEGER PRIMARY KEY, u, gone, x); CREATE UNIQUE INDEX i ON t(u) WHERE gone IS NULL", "t",
 		`INSERT INTO t VALUES (1, 5, NULL, 0), (2, 5, 1, 0)
 		INSERT OR REPLACE INTO t VALUES (3, 5, 2, 0)
 		INSERT OR REPLACE INTO t VALUES (4, 5, NULL, 0)
 		UPDATE OR REPLACE t SET gone = NULL WHERE id = 2`,
-		"1:-1 1; 1:-1 2; 1:-1 3; 1:0 1; 1:-1 4; 1:0 4; 1:2 2", false},
+		"1:-1 1; 1:0 1; 1:-1 2; 1:0 1; 1:-1 3; 1:0 1; 1:-1 4; 1:0 4; 1:2 2", false},
 	{"evicts by NOCASE", "CREATE TABLE t(id INTEGER PRIMARY KEY, u TEXT, v TEXT COLLATE NOCASE); CREATE UNIQUE INDEX i ON t(u COLLATE NOCASE); CREATE UNIQUE INDEX j ON t(v COLLATE BINARY)", "t",
 		`INSERT INTO t VALUES (1, 'a', 'b')
 		INSERT OR REPLACE INTO t VALUES (2, 'z', 'B')
@@ -155,6 +155,15 @@ var captureCases = []struct {
 		REPLACE INTO t(id, a) VALUES (3, 1)
 		UPDATE OR REPLACE t SET a = 2 WHERE id = 3`,
 		"1:-1 1; 1:-1 2; 1:0 1; 1:-1 3; 1:0 2; 1:1 3", false},
+	{"evicts by a generated column over a default", "CREATE TABLE t(id INTEGER PRIMARY KEY, a NOT NULL DEFAULT 7, b INT, g AS (a * 2), h AS (g + (b > '5')) UNIQUE)", "t",
+		`INSERT INTO t(id, a, b) VALUES (1, 7, 6), (2, 7, 5)
+		REPLACE INTO t(id, a, b) VALUES (3, NULL, 4)
+		REPLACE INTO t(id, a, b) VALUES (4, 7, 9)`,
+		"1:-1 1; 1:-1 2; 1:0 2; 1:-1 3; 1:0 1; 1:-1 4", false},
+	{"evicts by an index that compares with another type", "CREATE TABLE t(id INTEGER PRIMARY KEY, u, n INT); CREATE UNIQUE INDEX i ON t(u) WHERE n > '5'", "t",
+		`INSERT INTO t VALUES (1, 1, 6)
+		REPLACE INTO t VALUES (2, 1, 7)`,
+		"1:-1 1; 1:0 1; 1:-1 2", false},
 	{"foreign key actions", `CREATE TABLE p(id INTEGER PRIMARY KEY, x); CREATE TABLE c(id INTEGER PRIMARY KEY, a REFERENCES p ON DELETE CASCADE ON UPDATE CASCADE);
 		CREATE TABLE n(id INTEGER PRIMARY KEY, a REFERENCES p ON DELETE SET NULL)`, "p c n",
 		`PRAGMA foreign_keys = on
