@@ -15,7 +15,7 @@ import (
 // acknowledged it and both have compacted, and bytes on the wire for a fresh row.
 func BenchmarkSize(b *testing.B) {
 	for _, s := range []shape{five, {"text", 5, 0}, {"blob16", 5, 0}, {"composite", 5, 0}, {"int", 10, 0}} {
-		rows := scaled(2000)
+		rows := scaled(20000)
 		b.Run(fmt.Sprintf("%s/rows=%d", s, rows), func(b *testing.B) {
 			for b.Loop() {
 				bare := openDatabase(b, b.TempDir()+"/bare.db", s.ddl("t"))
