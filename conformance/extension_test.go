@@ -17,6 +17,7 @@ import (
 
 	"github.com/tributary-db/tributary/conformance"
 	"github.com/tributary-db/tributary/conformance/native"
+	"github.com/tributary-db/tributary/conformance/purehost"
 	"github.com/tributary-db/tributary/crdt"
 	"github.com/tributary-db/tributary/engine"
 	"github.com/tributary-db/tributary/vtab/ncruces"
@@ -83,7 +84,7 @@ type ncrucesSQL struct {
 }
 
 func openNcruces(path string, o *engine.Options) (*ncrucesSQL, error) {
-	db, err := open(path)
+	db, err := purehost.Open(path)
 	if err != nil {
 		return nil, err
 	}

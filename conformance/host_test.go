@@ -3,102 +3,21 @@ package conformance_test
 import (
 	"bytes"
 	"fmt"
-	"io"
-	"net/url"
 	"os/exec"
 	"strings"
 	"testing"
 
-	"github.com/ncruces/go-sqlite3"
-	"github.com/ncruces/go-sqlite3/ext/fts5"
-
 	"github.com/tributary-db/tributary/conformance"
-	"github.com/tributary-db/tributary/crdt"
-	"github.com/tributary-db/tributary/engine"
-	"github.com/tributary-db/tributary/engine/zstd"
-	"github.com/tributary-db/tributary/vtab/ncruces"
+	"github.com/tributary-db/tributary/conformance/purehost"
 )
 
-// host is vtab/ncruces as the engine's side, and a bare connection of the same driver as the plain writer.
-type host struct{}
-
-func (host) Compressor() crdt.Compressor { return zstd.New() }
-
-func (host) Conn(path string) (engine.Conn, io.Closer, error) {
-	db, err := open(path)
-	if err != nil {
-		return nil, nil, err
-	}
-	return ncruces.NewConn(db), db, nil
-}
-
-func (host) Writer(path string) (conformance.Writer, error) {
-	db, err := open(path)
-	return &writer{db}, err
-}
-
-func open(path string) (*sqlite3.Conn, error) {
-	db, err := sqlite3.Open("file:" + (&url.URL{Path: path}).EscapedPath() + "?_pragma=busy_timeout(10000)")
-	if err != nil {
-		return nil, err
-	}
-	return db, fts5.Register(db)
-}
-
-// writer is a plain connection: nothing of Tributary is registered on it.
-type writer struct{ db *sqlite3.Conn }
-
-func (w *writer) Close() error { return w.db.Close() }
-
-func (w *writer) Exec(sql string) error {
-	err := w.db.Exec(sql)
-	if !w.db.GetAutocommit() {
-		err = firstError(err, w.db.Exec("ROLLBACK"))
-	}
-	return firstError(err, w.db.Exec("PRAGMA foreign_keys = OFF; PRAGMA recursive_triggers = OFF")) // as a client starts
-}
-
-func firstError(a, b error) error {
-	if a != nil {
-		return a
-	}
-	return b
-}
-
-func (w *writer) Query(sql string, f func([]crdt.Value) error) error {
-	s, _, err := w.db.Prepare(sql)
-	if err != nil {
-		return err
-	}
-	defer s.Close()
-	row := make([]crdt.Value, s.ColumnCount())
-	for s.Step() {
-		for i := range row {
-			switch s.ColumnType(i) {
-			case sqlite3.INTEGER:
-				row[i] = crdt.Int(s.ColumnInt64(i))
-			case sqlite3.FLOAT:
-				row[i] = crdt.Real(s.ColumnFloat(i))
-			case sqlite3.TEXT:
-				row[i] = crdt.Text(s.ColumnRawText(i))
-			case sqlite3.BLOB:
-				row[i] = crdt.Blob(s.ColumnRawBlob(i))
-			default:
-				row[i] = crdt.Null()
-			}
-		}
-		if err := f(row); err != nil {
-			return err
-		}
-	}
-	return s.Err()
-}
+type host = purehost.Host
 
 // shell is host with the sqlite3 program as the plain writer: another library version, another process.
 type shell struct{ host }
 
 type shellWriter struct {
-	*writer
+	*purehost.Writer
 	path string
 }
 
@@ -107,7 +26,7 @@ func (h shell) Writer(path string) (conformance.Writer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &shellWriter{w.(*writer), path}, nil
+	return &shellWriter{w.(*purehost.Writer), path}, nil
 }
 
 func (w *shellWriter) Exec(sql string) error {

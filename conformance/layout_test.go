@@ -43,6 +43,7 @@ var rules = []rule{
 	{"conformance/faultdisk", []string{"github.com/ncruces/go-sqlite3"}, "a file system for the one driver whose file systems are written in Go"},
 	{"conformance/sim", []string{"./crdt", "./engine", "./vtab/ncruces", "./conformance/faultdisk", "github.com/ncruces/go-sqlite3"}, "needs a driver whose disk it can break"},
 	{"conformance/vectors/gen", []string{"./crdt", "./engine/zstd", "./conformance/vectors"}, "frames made by hand are read back with the one codec"},
+	{"conformance/purehost", []string{"./crdt", "./engine", "./vtab/ncruces", "./conformance", "github.com/ncruces/go-sqlite3"}, "a Host of one driver"},
 	{"conformance/mutants", nil, "knows the sources as text only"},
 	{"conformance/hostile", []string{"./crdt"}, "makes packages; who takes them is the test's business"},
 	{"conformance/vectors", []string{"./crdt"}, "the formats alone: any program can run them"},

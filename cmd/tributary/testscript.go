@@ -1,22 +1,14 @@
 package main
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
-	"io"
-	"net/url"
 	"os"
 
-	"github.com/ncruces/go-sqlite3"
-	"github.com/ncruces/go-sqlite3/ext/fts5"
 	"github.com/spf13/cobra"
 
 	"github.com/tributary-db/tributary/conformance"
-	"github.com/tributary-db/tributary/crdt"
-	"github.com/tributary-db/tributary/engine"
-	"github.com/tributary-db/tributary/engine/zstd"
-	"github.com/tributary-db/tributary/vtab/ncruces"
+	"github.com/tributary-db/tributary/conformance/purehost"
 )
 
 func (a *app) testScriptCommand() *cobra.Command {
@@ -59,79 +51,5 @@ func (a *app) runScript(cmd *cobra.Command, name, text string) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	return conformance.RunScript(cmd.Context(), scriptHost{}, dir, name, text)
-}
-
-// scriptHost is the command's own driver, and a bare connection of it as the plain writer.
-type scriptHost struct{}
-
-func (scriptHost) Compressor() crdt.Compressor { return zstd.New() }
-
-func (scriptHost) Conn(path string) (engine.Conn, io.Closer, error) {
-	db, err := openForScript(path)
-	if err != nil {
-		return nil, nil, err
-	}
-	return ncruces.NewConn(db), db, nil
-}
-
-func (scriptHost) Writer(path string) (conformance.Writer, error) {
-	db, err := openForScript(path)
-	if err != nil {
-		return nil, err
-	}
-	return &scriptWriter{db}, nil
-}
-
-func openForScript(path string) (*sqlite3.Conn, error) {
-	db, err := sqlite3.Open("file:" + (&url.URL{Path: path}).EscapedPath() + "?_pragma=busy_timeout(10000)")
-	if err != nil {
-		return nil, err
-	}
-	if err := fts5.Register(db); err != nil {
-		return nil, errors.Join(err, db.Close())
-	}
-	return db, nil
-}
-
-// scriptWriter is a plain connection: nothing of Tributary is registered on it.
-type scriptWriter struct{ db *sqlite3.Conn }
-
-func (w *scriptWriter) Close() error { return w.db.Close() }
-
-func (w *scriptWriter) Exec(sql string) error {
-	err := w.db.Exec(sql)
-	if !w.db.GetAutocommit() {
-		err = cmp.Or(err, w.db.Exec("ROLLBACK"))
-	}
-	return cmp.Or(err, w.db.Exec("PRAGMA foreign_keys = OFF; PRAGMA recursive_triggers = OFF")) // as a client starts
-}
-
-func (w *scriptWriter) Query(sql string, f func([]crdt.Value) error) error {
-	s, _, err := w.db.Prepare(sql)
-	if err != nil {
-		return err
-	}
-	defer s.Close()
-	row := make([]crdt.Value, s.ColumnCount())
-	for s.Step() {
-		for i := range row {
-			switch s.ColumnType(i) {
-			case sqlite3.INTEGER:
-				row[i] = crdt.Int(s.ColumnInt64(i))
-			case sqlite3.FLOAT:
-				row[i] = crdt.Real(s.ColumnFloat(i))
-			case sqlite3.TEXT:
-				row[i] = crdt.Text(s.ColumnRawText(i))
-			case sqlite3.BLOB:
-				row[i] = crdt.Blob(s.ColumnRawBlob(i))
-			default:
-				row[i] = crdt.Null()
-			}
-		}
-		if err := f(row); err != nil {
-			return err
-		}
-	}
-	return s.Err()
+	return conformance.RunScript(cmd.Context(), purehost.Host{}, dir, name, text)
 }
