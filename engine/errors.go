@@ -17,6 +17,7 @@ var (
 	ErrPendingFull   = errors.New("tributary: too many bytes are waiting in tributary_pending")
 	ErrEquivocation  = errors.New("tributary: one version was used for two contents")
 	ErrRetired       = errors.New("tributary: the sender was retired with forget-peer")
+	ErrForgotten     = errors.New("tributary: rows may be here whose deletes are forgotten elsewhere")
 	ErrClock         = errors.New("tributary: the wall clock is behind the stamps of this database")
 	ErrFormat        = errors.New("tributary: the database was written by a newer Tributary")
 )

@@ -70,6 +70,18 @@ func MissesDeletes(have, forgotten crdt.VersionVector) bool {
 	return false
 }
 
+// learnForgotten notes what the sender has forgotten as soon as its whole state is here: the tombstones are in neither place.
+func (a *applier) learnForgotten() error {
+	if len(a.o.forgotten) == 0 {
+		return nil
+	}
+	have, err := a.e.vector()
+	if err != nil || !have.Covers(a.o.forgotten) {
+		return err
+	}
+	return a.e.noteForgotten(a.o.forgotten)
+}
+
 // dropForgotten takes from the changes the inserts whose deletes are forgotten: all members had them, and they are not here.
 // They come in packages of long ago, as parts of a set whose versions came another way.
 func (b *batch) dropForgotten() error {

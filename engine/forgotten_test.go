@@ -1,6 +1,8 @@
 package engine_test
 
 import (
+	"errors"
+	"strings"
 	"testing"
 
 	"github.com/tributary-db/tributary/crdt"
@@ -89,4 +91,39 @@ func TestCompactWaitsForStreams(t *testing.T) {
 	send(true)
 	compact(1, false)
 	same(t, a, b)
+}
+
+// TestSyncForgotten: a replica that nobody knew has a row whose delete is forgotten. It gets nothing, and what was written
+// there is not lost.
+func TestSyncForgotten(t *testing.T) {
+	r := newReplicas(t, 4, "CREATE TABLE t(id INTEGER PRIMARY KEY, a, b)")
+	a, b, stranger, fresh := r[0], r[1], r[2], r[3]
+	ctx := t.Context()
+	a.exec("INSERT INTO t VALUES (1, 'x', 1), (2, 'y', 1)")
+	stranger.apply(a.pull(engine.PullOptions{}, -1)...)
+	a.exec("DELETE FROM t WHERE id = 1")
+	for range 2 {
+		sync(t, a, b)
+		for _, x := range []*replica{b, a} {
+			if _, err := x.e.Compact(ctx); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	stranger.exec("UPDATE t SET b = 2 WHERE id = 1; INSERT INTO t VALUES (3, 'z', 1)")
+	refused := func(x, y *replica) {
+		t.Helper()
+		if _, err := engine.Sync(ctx, x.e, y.e, engine.SyncOptions{}); !errors.Is(err, engine.ErrForgotten) || !strings.Contains(err.Error(), stranger.path) {
+			t.Errorf("%v, want %v that names %s", err, engine.ErrForgotten, stranger.path)
+		}
+		stranger.expect("SELECT id FROM t", "1\n2\n3")
+	}
+	refused(stranger, a)
+	a.expect("SELECT id FROM t", "2\n3")
+	sync(t, fresh, a) // a has no tombstones for it
+	refused(fresh, stranger)
+	fresh.expect("SELECT id FROM t", "2\n3")
+	sync(t, a, b)
+	sync(t, fresh, b)
+	same(t, a, b, fresh)
 }

@@ -34,6 +34,9 @@ const maxRounds = 8
 
 // Sync makes two databases equal: each pulls what it lacks from the other, until nothing is new. Each direction is
 // applied as one consistent state in a transaction of its own; interrupted at any point, the next Sync goes on.
+//
+// A database that may have rows whose deletes the other has forgotten gets nothing, and ErrForgotten says so: with all
+// versions it would still show those rows. What was written there does go to the other, so that nothing is lost with it.
 func Sync(ctx context.Context, a, b *Engine, o SyncOptions) (SyncResult, error) {
 	var r SyncResult
 	for _, e := range []*Engine{a, b} {
@@ -47,21 +50,34 @@ func Sync(ctx context.Context, a, b *Engine, o SyncOptions) (SyncResult, error) 
 	if a.site == b.site {
 		return r, fmt.Errorf("%w: both databases are site %s; make the copy with clone", ErrEquivocation, a.site)
 	}
+	var aLost, bLost bool
 	for r.Rounds < maxRounds {
 		r.Rounds++
-		n, err := transfer(ctx, a, b, o, &r.AToB)
-		if err != nil {
+		var n, m int
+		var err error
+		if n, bLost, err = transfer(ctx, a, b, o, &r.AToB); err != nil {
 			return r, err
 		}
-		m, err := transfer(ctx, b, a, o, &r.BToA)
-		if err != nil {
+		if m, aLost, err = transfer(ctx, b, a, o, &r.BToA); err != nil {
 			return r, err
 		}
 		if n+m == 0 {
 			break
 		}
 	}
+	switch {
+	case aLost && bLost:
+		return r, fmt.Errorf("%w: both in %s and in %s; keep one of them and make the other anew with clone", ErrForgotten, a.conn.Filename(), b.conn.Filename())
+	case aLost:
+		return r, lostError(a)
+	case bLost:
+		return r, lostError(b)
+	}
 	return r, nil
+}
+
+func lostError(e *Engine) error {
+	return fmt.Errorf("%w: make %s anew with clone; what was written there is in the other now", ErrForgotten, e.conn.Filename())
 }
 
 // introduce verifies both identities before either is named to the other or left out of a pull. A replica of which the
@@ -94,14 +110,27 @@ func introduce(ctx context.Context, a, b *Engine) error {
 	return nil
 }
 
-// transfer brings b what it lacks of a, and returns the number of packages that were news.
-func transfer(ctx context.Context, a, b *Engine, o SyncOptions, t *Transfer) (news int, err error) {
+// transfer brings b what it lacks of a, and returns the number of packages that were news. lost says that b must have none.
+func transfer(ctx context.Context, a, b *Engine, o SyncOptions, t *Transfer) (news int, lost bool, err error) {
 	since, err := b.PeerCursor(ctx, a)
 	if err == nil && since == 0 {
 		err = b.reread(ctx, a.site)
 	}
 	if err != nil {
-		return 0, err
+		return 0, false, err
+	}
+	forgotten, err := a.forgotten()
+	if err != nil {
+		return 0, false, err
+	}
+	have, err := b.vector()
+	switch {
+	case err != nil:
+		return 0, false, err
+	case have.Covers(forgotten):
+		forgotten = nil
+	case MissesDeletes(have, forgotten):
+		return 0, true, nil
 	}
 	pull := PullOptions{Since: since, MaxBytes: o.MaxBytes}
 	if since > 0 { // what b wrote itself it need not hear again; at first contact a may still know of a lost life of b
@@ -111,7 +140,7 @@ func transfer(ctx context.Context, a, b *Engine, o SyncOptions, t *Transfer) (ne
 	size := 0
 	deliver := func() error {
 		for _, p := range held {
-			r, err := b.Apply(ctx, p.Package, ApplyOptions{})
+			r, err := b.Apply(ctx, p.Package, ApplyOptions{forgotten: forgotten})
 			if err != nil {
 				return err
 			}
@@ -125,18 +154,18 @@ func transfer(ctx context.Context, a, b *Engine, o SyncOptions, t *Transfer) (ne
 	}
 	for p, err := range a.Pull(ctx, pull) {
 		if err != nil {
-			return news, err
+			return news, false, err
 		}
 		held, size = append(held, p), size+len(p.Package)
 		if size < heldBytes {
 			continue
 		}
 		if err := deliver(); err != nil {
-			return news, err
+			return news, false, err
 		}
 	}
 	err = deliver() // before news is read
-	return news, err
+	return news, false, err
 }
 
 // heldBytes is how many bytes of packages a transfer reads before it applies any.
