@@ -135,16 +135,22 @@ func (e *Engine) streamsAcked() (pos int64, behind string, err error) {
 	return pos, behind, err
 }
 
-// compactTable removes the tombstones up to a position that all members have: the delete and every insert that it saw.
+// compactTable removes the tombstones up to a position that all members have: the delete and every insert that it saw. Those
+// of rows of which a change is parked stay: when that is merged, here or where it is passed on to, nothing else would say that
+// they are deleted.
 func (e *Engine) compactTable(t *table, stable crdt.VersionVector, upto int64) (n int, err error) {
 	k := len(t.schema.Key)
+	parked, err := e.parkedKeys(t)
+	if err != nil || parked == nil {
+		return 0, err
+	}
 	var keys [][]crdt.Value
 	err = e.each(fmt.Sprintf("SELECT %s, %s FROM %s WHERE presence IS NOT NULL", keyColumns(k, ""), clockColumns, t.sql.clock), k+clockWidth, func(r []crdt.Value) error {
 		var c clock
 		if err := e.decodeClock(r[k:], &c); err != nil {
 			return err
 		}
-		if !c.dead || c.pos > upto || !stable.Has(c.birth.Dot()) {
+		if !c.dead || c.pos > upto || !stable.Has(c.birth.Dot()) || parked.has(r[:k]) {
 			return nil
 		}
 		for _, d := range c.deleted {

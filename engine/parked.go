@@ -173,6 +173,34 @@ func (e *Engine) reconsider(d *touched) error {
 	return nil
 }
 
+// parkedKeys are the keys of a table's rows of which changes are parked; nil: it cannot be told.
+func (e *Engine) parkedKeys(t *table) (*keySet, error) {
+	set := newKeySet(t)
+	rows, err := e.list("SELECT tbl, body FROM tributary_unknown", 2)
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range rows {
+		if e.tracked(string(r[0].Bytes())) != t {
+			continue
+		}
+		p, err := crdt.DecodePackage(r[1].Bytes(), e.opt.Compressor, crdt.DefaultLimits())
+		if err != nil {
+			return nil, fmt.Errorf("parked changes: %w", err)
+		}
+		for i := range p.Rows {
+			m, _ := mapColumns(t, p.Tables[p.Rows[i].Table])
+			if m == nil {
+				return nil, nil // another key
+			}
+			if key := m.apply(&p.Rows[i]).Key; t.names(key) {
+				set.add(key)
+			}
+		}
+	}
+	return set, nil
+}
+
 // ParkedInfo describes changes of one table that wait for a table or a column.
 type ParkedInfo struct {
 	Table  string `json:"table"`

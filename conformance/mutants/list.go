@@ -111,6 +111,7 @@ var list = []mutant{
 	{"who misses deletes is answered", "engine/forgotten.go", "if v > 0 && have[s] > 0 {", "if v > 0 && have[s] > 0 && false {", "./engine", "TestForgotten", ""},
 	{"a sync goes on with who misses deletes", "engine/sync.go", "case MissesDeletes(have, forgotten):", "case MissesDeletes(have, forgotten) && false:", "./engine", "TestSyncForgotten", ""},
 	{"what a sender has forgotten is not learned", "engine/forgotten.go", "if len(a.o.forgotten) == 0 {", "if true {", "./engine", "TestSyncForgotten", ""},
+	{"tombstones of parked rows go", "engine/compact.go", "|| parked.has(r[:k]) {", "|| parked == nil {", scenarios, "TestScenarios$/compact_parked", ""},
 	{"what is forgotten is not noted", "engine/forgotten.go", "v.Join(upto)", "_ = upto", "./engine", "TestForgotten", ""},
 	{"a snapshot of one who forgot is taken", "engine/replicator/snaptake.go", "if engine.MissesDeletes(have, a.Forgotten) {", "if engine.MissesDeletes(have, a.Forgotten) && false {", "./engine/replicator", "TestSnapshotForgotten", noStop},
 	{"what a snapshot had forgotten is not passed on", "engine/replicator/snaptake.go", "r.e.LearnForgotten(ctx, a.Forgotten)", "r.e.LearnForgotten(ctx, nil)", "./engine/replicator", "TestSnapshot", noStop},
