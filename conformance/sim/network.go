@@ -21,6 +21,7 @@ type message struct {
 	damaged      bool
 	link         link
 	since, until int64
+	forgotten    crdt.VersionVector // of the sender, at most that
 }
 
 // link is what a sender remembers of a receiver: identities, not machines, so that a restored replica begins anew.
@@ -32,6 +33,9 @@ func (w *world) send(from, to *site, r *rand.Rand) error {
 	ctx := context.Background()
 	l := link{from.e.Site(), to.e.Site()}
 	o := engine.PullOptions{Since: w.acked[l], MaxBytes: w.o.MaxBytes}
+	if lost, err := w.misses(to, from); err != nil || lost {
+		return err // asked by such a receiver, a sender does not answer
+	}
 	if r.IntN(2) == 0 {
 		end := to.spared()
 		since, err := to.e.PeerCursor(ctx, from.e)
@@ -67,8 +71,15 @@ func (w *world) send(from, to *site, r *rand.Rand) error {
 	if err := from.done(failed); err != nil || failed != nil {
 		return err // what was pulled before the failure has not left the house
 	}
+	forgotten, err := from.forgotten()
+	if err != nil {
+		return err
+	}
 	for _, m := range out {
-		w.kept = append(w.kept, m.body)
+		if !o.LocalOnly { // which says nothing of other sites' versions
+			m.forgotten = forgotten
+		}
+		w.kept = append(w.kept, m)
 		w.stats.Digest = digest(w.stats.Digest, m.body)
 		if err := w.ledger.add(m.body); err != nil {
 			return err
@@ -136,6 +147,13 @@ func (w *world) deliver(m message) error {
 		w.stats.Dropped++
 		return nil
 	}
+	if lost, err := m.to.lacksDeletes(m.forgotten); err != nil || lost {
+		w.stats.Lacking++
+		return err
+	}
+	if err := m.to.hears(m.forgotten); err != nil {
+		return err
+	}
 	before := m.to.db.TotalChanges()
 	mode := engine.ModeCausal
 	if w.o.Eventual && len(m.body)%4 > 0 {
@@ -163,6 +181,8 @@ func (w *world) deliver(m message) error {
 	switch {
 	case m.damaged:
 		err = nil
+	case errors.Is(err, engine.ErrRetired) && w.retired[r.Sender]:
+		return m.to.done(nil)
 	case errors.Is(err, engine.ErrPendingFull) && w.o.MaxPending > 0:
 		w.stats.Refused++
 		return m.to.done(nil)
@@ -175,6 +195,9 @@ func (w *world) deliver(m message) error {
 	}
 	if r.State == engine.StateDuplicate {
 		return nil // nothing was committed
+	}
+	if err := m.to.learnForgotten(); err != nil {
+		return err
 	}
 	return m.to.isDurable()
 }
@@ -227,7 +250,19 @@ func (w *world) sync(a, b *site) error {
 	}
 	_, err := engine.Sync(context.Background(), a.e, b.e, engine.SyncOptions{MaxBytes: w.o.MaxBytes})
 	hit := a.hit() || b.hit()
-	if errors.Is(err, engine.ErrPendingFull) && w.o.MaxPending > 0 || hit || errors.Is(err, engine.ErrClock) && w.o.Skew > 0 {
+	if !hit && !a.broken && !b.broken {
+		switch lost, lerr := w.eitherMisses(a, b); {
+		case lerr != nil:
+			return lerr
+		case lost != errors.Is(err, engine.ErrForgotten) && (err == nil || errors.Is(err, engine.ErrForgotten)):
+			return violation("forgotten", "sites %d and %d: one lacks deletes that the other has forgotten: %v, and their sync says: %v", a.index, b.index, lost, err)
+		case lost && errors.Is(err, engine.ErrForgotten):
+			w.stats.Lacking++
+			err = nil
+		}
+	}
+	if errors.Is(err, engine.ErrPendingFull) && w.o.MaxPending > 0 || hit || errors.Is(err, engine.ErrClock) && w.o.Skew > 0 ||
+		errors.Is(err, engine.ErrRetired) && (w.retired[a.e.Site()] || w.retired[b.e.Site()]) {
 		if e := a.done(nil); e != nil {
 			return e
 		}

@@ -51,8 +51,6 @@ func Expand(seed uint64) Options {
 		o.Skew = time.Duration(r.IntN(90)) * time.Second
 	}
 	o.Base, o.Enforce, o.Crashes, o.Full, o.Restores, o.Schema, o.Compact, o.JSON = yes(40), yes(50), yes(60), yes(40), yes(40), yes(50), yes(40), yes(30)
-	// A file that is older than what was forgotten brings it back: what compaction promises holds for members that stay.
-	o.Compact = o.Compact && !o.Restores
 	o.Eventual, o.Two = yes(12), yes(25)
 	o.Full = o.Full && !o.Two // who is at fault when two are at a disk that fails is not told apart
 	return o
@@ -84,6 +82,7 @@ const (
 	Late      Kind = "late"      // a broker delivers something old once more
 	Fold      Kind = "fold"      // a site folds, and is looked at
 	Compact   Kind = "compact"   // a site forgets what it may
+	Retire    Kind = "retire"    // and no longer waits for the identities that nobody goes by
 	Crash     Kind = "crash"     // the power goes, now or during what comes next
 	Full      Kind = "full"      // the disk fails for a while
 	Partition Kind = "partition" // a link is cut for a while
@@ -116,6 +115,8 @@ func (o Options) List() []Event {
 		on     bool
 	}{
 		{Write, 34, true}, {Send, 26, true}, {Sync, 8, true}, {Late, 5, true}, {Fold, 5, true}, {Compact, 4, o.Compact}, {Crash, 6, o.Crashes},
+		// Where files go back, much must be forgotten meanwhile, or nobody ever lacks a delete.
+		{Sync, 10, o.Compact && o.Restores}, {Compact, 6, o.Compact && o.Restores}, {Retire, 4, o.Compact && o.Restores}, {Restore, 3, o.Compact && o.Restores},
 		{Full, 3, o.Full}, {Partition, 2, true}, {Clock, 3, o.Skew > 0}, {Migrate, 4, o.Schema}, {Backup, 2, o.Restores}, {Restore, 2, o.Restores}, {Copy, 1, o.Restores},
 	}
 	total := 0

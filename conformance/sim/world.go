@@ -23,6 +23,7 @@ type Stats struct {
 	Events, Packages, Applied, Dropped, Refused int
 	Cuts, Lost, Faults                          int // power cuts, sectors that they took, operations that a failing disk refused
 	Restores, Copies, Compactions, Forgotten    int
+	Lacking, Replaced                           int    // what was refused for lack of deletes; replicas that were made anew for it
 	Vectors                                     int    // states that were compared with others that had the same versions
 	Models, Forked                              int    // states that were compared with the model; worlds in which it had nothing more to say
 	Digest                                      string // of every package, in order: equal seeds give equal ones
@@ -42,6 +43,8 @@ func (s *Stats) Add(o Stats) {
 	s.Copies += o.Copies
 	s.Compactions += o.Compactions
 	s.Forgotten += o.Forgotten
+	s.Lacking += o.Lacking
+	s.Replaced += o.Replaced
 	s.Vectors += o.Vectors
 	s.Models += o.Models
 	s.Forked += o.Forked
@@ -51,8 +54,8 @@ func (s *Stats) Add(o Stats) {
 // String says it in words, without what only a comparison of two runs needs.
 func (s Stats) String() string {
 	return fmt.Sprintf("%d operations, %d packages sent, %d delivered, %d lost on the way, %d refused for lack of room; %d power cuts that took %d sectors, %d disk errors; "+
-		"%d restores, %d copies, %d compactions that forgot %d deletes; %d states compared with equal ones, %d with the model, which was silent in the end of %d worlds",
-		s.Events, s.Packages, s.Applied, s.Dropped, s.Refused, s.Cuts, s.Lost, s.Faults, s.Restores, s.Copies, s.Compactions, s.Forgotten, s.Vectors, s.Models, s.Forked)
+		"%d restores, %d copies, %d compactions that forgot %d deletes, for lack of which %d syncs and packages were refused and %d replicas made anew; %d states compared with equal ones, %d with the model, which was silent in the end of %d worlds",
+		s.Events, s.Packages, s.Applied, s.Dropped, s.Refused, s.Cuts, s.Lost, s.Faults, s.Restores, s.Copies, s.Compactions, s.Forgotten, s.Lacking, s.Replaced, s.Vectors, s.Models, s.Forked)
 }
 
 // world is the state of one run.
@@ -64,9 +67,10 @@ type world struct {
 	opened  int // how often any site was opened: seeds what they draw at random
 	random  *rand.Rand
 	flight  []message
-	kept    [][]byte // everything ever sent
+	kept    []message // everything ever sent
 	acked   map[link]int64
 	parted  map[[2]int]time.Time
+	retired map[crdt.Site]bool // by somebody
 	shown   map[string]shown
 	ledger  ledger
 	history history
@@ -81,7 +85,7 @@ var start = time.Date(2001, time.February, 3, 10, 0, 0, 0, time.UTC)
 // that was done to the world explains.
 func run(o Options, events []Event) (stats Stats, err error) {
 	w := &world{o: o, now: start, random: rand.New(rand.NewPCG(o.Seed, 0x33)), acked: map[link]int64{}, parted: map[[2]int]time.Time{},
-		shown: map[string]shown{}, ledger: ledger{map[string]string{}}, history: history{said: map[crdt.Dot][]effect{}, forked: o.Eventual}} // the model knows no rows that are ahead of their version
+		retired: map[crdt.Site]bool{}, shown: map[string]shown{}, ledger: ledger{map[string]string{}}, history: history{said: map[crdt.Dot][]effect{}, forked: o.Eventual}} // the model knows no rows that are ahead of their version
 	defer func() {
 		for _, s := range w.sites {
 			s.close()
@@ -146,19 +150,19 @@ func (w *world) event(e Event) error {
 		if len(w.kept) == 0 {
 			return nil
 		}
-		return w.deliver(message{to: a, body: w.kept[r.IntN(len(w.kept))]})
+		m := w.kept[r.IntN(len(w.kept))]
+		return w.deliver(message{to: a, body: m.body, forgotten: m.forgotten})
 	case Fold:
 		return w.look(a)
 	case Compact:
-		if knows, err := w.knowsAll(a); err != nil || !knows {
-			return a.done(err)
-		}
 		r, err := a.e.Compact(context.Background())
 		if err == nil {
 			w.stats.Compactions++
 			w.stats.Forgotten += r.Tombstones
 		}
 		return a.done(err)
+	case Retire:
+		return w.retire(a)
 	case Crash:
 		if r.IntN(4) == 0 {
 			a.disk.CutPower()
@@ -181,18 +185,6 @@ func (w *world) event(e Event) error {
 		return w.copy(a, r.IntN(3))
 	}
 	return nil
-}
-
-// knowsAll says whether a site has heard of all others. What it forgets before, a replica that nobody knew can bring back:
-// only known members are waited for.
-func (w *world) knowsAll(s *site) (bool, error) {
-	v, err := s.e.Vector(context.Background())
-	for _, o := range w.sites {
-		if err != nil || v[o.e.Site()] == 0 {
-			return false, err
-		}
-	}
-	return true, nil
 }
 
 // fail makes some of the coming operations of a disk fail.
@@ -295,8 +287,20 @@ func (w *world) copy(s *site, how int) error {
 	if err := n.start(); err != nil || how != 0 {
 		return err
 	}
-	_, err = n.e.Remint(context.Background())
-	return err
+	return w.expect(s, n)
+}
+
+// expect gives a clone an identity of its own, and tells its source of it.
+func (w *world) expect(s, n *site) error {
+	if _, err := n.e.Remint(context.Background()); err != nil {
+		return err
+	}
+	has, err := n.e.Vector(context.Background())
+	if err != nil {
+		return err
+	}
+	defer s.spared()() // were it cut off, the clone would be one that nobody knows
+	return s.done(s.e.Expect(context.Background(), n.e.Site(), has))
 }
 
 // heal ends all faults and demands that all become equal.
@@ -332,6 +336,19 @@ func (w *world) heal() error {
 			for _, b := range w.sites[i+1:] {
 				if err := w.sync(a, b); err != nil {
 					return err
+				}
+			}
+		}
+	}
+	if replaced, err := w.replaceLost(); err != nil {
+		return err
+	} else if replaced {
+		for range 3 {
+			for i, a := range w.sites {
+				for _, b := range w.sites[i+1:] {
+					if err := w.sync(a, b); err != nil {
+						return err
+					}
 				}
 			}
 		}
@@ -403,7 +420,7 @@ func (w *world) again() error {
 	}
 	w.random.Shuffle(len(w.kept), func(i, j int) { w.kept[i], w.kept[j] = w.kept[j], w.kept[i] })
 	for _, b := range w.kept[:min(len(w.kept), 30)] {
-		if _, err := last.e.Apply(ctx, b, engine.ApplyOptions{}); err != nil {
+		if _, err := last.e.Apply(ctx, b.body, engine.ApplyOptions{}); err != nil && !errors.Is(err, engine.ErrRetired) {
 			return err
 		}
 	}
@@ -424,7 +441,7 @@ func (w *world) again() error {
 		}
 	}
 	for _, b := range w.kept {
-		if _, err := n.e.Apply(ctx, b, engine.ApplyOptions{}); err != nil && !errors.Is(err, engine.ErrPendingFull) {
+		if _, err := n.e.Apply(ctx, b.body, engine.ApplyOptions{}); err != nil && !errors.Is(err, engine.ErrPendingFull) {
 			return err
 		}
 	}
