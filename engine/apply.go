@@ -134,6 +134,8 @@ type applier struct {
 	// replaying says that parked changes are merged, of which some columns were merged before.
 	replaying bool
 	parkedAt  int64 // position of the parked changes that are merged, until something of them is parked again
+	// twice are the tables of which the package has rows in several forms: see forms.go.
+	twice map[*table]*forms
 }
 
 // duplicate reports whether everything that the package covers has been applied.

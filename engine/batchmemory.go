@@ -20,7 +20,7 @@ func newBatch(a *applier, t *table, p *crdt.Package, dict crdt.Table) *batch {
 func (b *batch) free() {
 	b.empty()
 	e := b.a.e
-	b.a, b.t, b.p, b.dict = nil, nil, nil, crdt.Table{}
+	b.a, b.t, b.p, b.dict, b.forms = nil, nil, nil, crdt.Table{}, nil
 	e.batch = b
 }
 

@@ -12,6 +12,7 @@ import (
 // rows merges the rows of a package, table by table, in batches: clocks are read with one statement, the merge is
 // decided in memory, and what changed is written with one statement for each kind of change.
 func (a *applier) rows(p *crdt.Package) error {
+	a.twice = a.inForms(p)
 	for from := 0; from < len(p.Rows); {
 		to := from
 		for to < len(p.Rows) && p.Rows[to].Table == p.Rows[from].Table {
@@ -40,6 +41,7 @@ func (a *applier) block(p *crdt.Package, dict crdt.Table, rows []crdt.RowChange)
 	}
 	b := newBatch(a, t, p, dict)
 	defer b.free()
+	b.forms = a.twice[t].next(m)
 	seen := newKeySet(t)
 	for i := range rows {
 		r := m.apply(&rows[i])
@@ -195,6 +197,7 @@ type batch struct {
 	p    *crdt.Package
 	dict crdt.Table
 
+	forms   *forms // of the rows in the package; nil: they have one
 	rows    []crdt.RowChange
 	clocks  []clock
 	parts   clockParts
@@ -299,7 +302,7 @@ func (b *batch) decide() error {
 		alive := b.base[i] || b.known[i] && !c.dead
 		simple := len(r.Lives) <= 1 && !c.hidden && !c.siblings
 		switch {
-		case !simple:
+		case !simple || b.forms.later(r.Key):
 			b.slow = append(b.slow, i)
 		case !alive:
 			if err := b.revive(i); err != nil {
@@ -344,6 +347,7 @@ func (b *batch) revive(i int) error {
 			b.inserts = slices.Grow(b.inserts, len(b.rows)-i)
 		}
 		b.inserts = append(b.inserts, rowWrite{r.Key, n.birth, n.newer, l.Has, &l.Incarnation})
+		b.forms.inserted(r.Key)
 		return nil
 	}
 	if !changed && b.known[i] {

@@ -91,14 +91,18 @@ func (b *batch) slowRow(i int) error {
 	if err != nil {
 		return err
 	}
+	before := len(s.row.Lives)
 	effect, err := s.row.MergeChange(r)
 	if errors.Is(err, crdt.ErrMissingBirth) {
 		return b.a.park(b.p, b.dict, b.original(i), reasonInsert)
 	} else if err != nil {
 		return err
 	}
-	if b.a.replaying && s.takeParked(r) {
+	if b.a.replaying && s.takeParked(r, nil) || b.forms.later(r.Key) && s.takeParked(r, &b.forms.more) {
 		effect.Changed = true
+	}
+	if len(s.row.Lives) > before {
+		b.forms.inserted(r.Key)
 	}
 	if !effect.Changed {
 		return nil
@@ -116,8 +120,8 @@ func (b *batch) slowRow(i int) error {
 }
 
 // takeParked takes from a change that was parked the values of columns that are new here: they have the stamp already, of
-// which the rest was merged before, but hold the column's default.
-func (s *rowState) takeParked(r *crdt.RowChange) (changed bool) {
+// which the rest was merged before, but hold the column's default. only are the columns that can be such; nil: all.
+func (s *rowState) takeParked(r *crdt.RowChange, only *crdt.ColumnSet) (changed bool) {
 	for i := range r.Lives {
 		l := &r.Lives[i]
 		at := s.row.Life(l.Birth.Dot())
@@ -125,7 +129,11 @@ func (s *rowState) takeParked(r *crdt.RowChange) (changed bool) {
 			continue
 		}
 		ours := &s.row.Lives[at]
-		l.Has.Each(func(c int) {
+		has := l.Has
+		if only != nil {
+			has = has.Intersect(*only)
+		}
+		has.Each(func(c int) {
 			v, _ := l.Value(c)
 			if have, ok := ours.Value(c); ours.Write(c).Stamp == l.Write(c).Stamp && (!ok || !have.Equal(v)) {
 				ours.SetValue(c, v)

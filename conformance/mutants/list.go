@@ -69,6 +69,7 @@ var list = []mutant{
 	{"cascades delete what the writer never saw", "engine/switches.go", "e.conn.EnableForeignKeys(false)", "e.conn.EnableForeignKeys(true)", scenarios, "TestScenarios$/fk_", ""},
 	{"the last row with a unique value stays", "engine/show.go", "later = later && byBirth(h, b) < 0", "later = later && byBirth(h, b) > 0", scenarios, "TestScenarios$/unique_", ""},
 	{"parked changes are handed to and fro", "engine/parked.go", "if reason != reasonInsert && isNews(&rows[i], v) {", "if reason != reasonInsert && (isNews(&rows[i], v) || true) {", scenarios, "TestScenarios$/schema_parked", ""},
+	{"what comes in a second form is known", "engine/forms.go", "f.keys.has(key) }", "f.keys.has(key) && false }", scenarios, "TestScenarios$/schema_relay", ""},
 	{"quarantine has no defaults", "engine/hidden.go", "err = e.fillDefaults(h)", "_ = e.fillDefaults", scenarios, "TestScenarios$/schema_hidden", ""},
 
 	{"parts of who was retired wait for ever", "engine/batch.go", "return e.run(\"DELETE FROM tributary_waiting WHERE sender = ?1 OR sender IN (SELECT", "return e.run(\"DELETE FROM tributary_waiting WHERE sender = ?1 AND sender IN (SELECT", "./engine", "TestCompactDropsEnded", ""},
