@@ -36,13 +36,26 @@ const (
 	codeTooBig      = 18
 	codeConstraint  = 19
 	codeMismatch    = 20
-	codeCorruptVTab = 267 // an extended one
+	codeCorruptVTab = 267 // an extended one, as are these
+	codePrimaryKey  = 1555
+	codeUnique      = 2067
+	codeRowid       = 2579
 )
 
 // isCode reports whether err carries SQLite's primary result code c.
 func isCode(err error, c int) bool {
 	var ec ErrorCode
 	return errors.As(err, &ec) && ec.SQLiteCode()&0xff == c
+}
+
+// isUnique reports whether err says that a row is refused because another has its values. https://sqlite.org/rescode.html
+func isUnique(err error) bool {
+	var ec ErrorCode
+	if !errors.As(err, &ec) {
+		return false
+	}
+	c := ec.SQLiteCode()
+	return c == codeUnique || c == codePrimaryKey || c == codeRowid
 }
 
 func wrap(op string, err error) error {

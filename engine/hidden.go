@@ -3,6 +3,7 @@ package engine
 import (
 	"bytes"
 	"encoding/binary"
+	"fmt"
 	"math"
 	"strings"
 
@@ -31,26 +32,34 @@ type hidden struct {
 	reason, detail string
 }
 
+// id names the row of an incarnation among those of all tables.
+func (h *hidden) id() string { return fmt.Sprintf("%d %s", h.t.id, h.t.keyBlob(h.key)) }
+
 // keyBlob identifies a key the way SQLite compares it: keys that are equal under the columns' collations have one blob.
 func (t *table) keyBlob(key []crdt.Value) []byte {
 	var b []byte
 	for i, v := range key {
-		switch v.Kind() {
-		case crdt.KindReal:
-			if f := v.Real(); f == math.Trunc(f) && f >= -1<<63 && f < 1<<63 {
-				v = crdt.Int(int64(f))
-			}
-		case crdt.KindText:
-			switch strings.ToUpper(t.schema.Key[i].Collation) {
-			case "NOCASE":
-				v = crdt.Text(asciiLower(v.Bytes()))
-			case "RTRIM":
-				v = crdt.Text(bytes.TrimRight(v.Bytes(), " "))
-			}
-		}
-		b = crdt.AppendValue(b, v)
+		b = crdt.AppendValue(b, sameInSQL(v, t.schema.Key[i].Collation))
 	}
 	return b
+}
+
+// sameInSQL is one value for all that SQLite takes as equal under a collation.
+func sameInSQL(v crdt.Value, collation string) crdt.Value {
+	switch v.Kind() {
+	case crdt.KindReal:
+		if f := v.Real(); f == math.Trunc(f) && f >= -1<<63 && f < 1<<63 {
+			return crdt.Int(int64(f))
+		}
+	case crdt.KindText:
+		switch strings.ToUpper(collation) {
+		case "NOCASE":
+			return crdt.Text(asciiLower(v.Bytes()))
+		case "RTRIM":
+			return crdt.Text(bytes.TrimRight(v.Bytes(), " "))
+		}
+	}
+	return v
 }
 
 // asciiLower folds as NOCASE does: the 26 letters of ASCII. https://sqlite.org/datatype3.html#collating_sequences

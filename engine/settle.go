@@ -17,7 +17,9 @@ import (
 
 // touched collects which rows a fold or apply has written in tables that take part in constraints.
 type touched struct {
-	tables map[int64]*touchedTable
+	tables  map[int64]*touchedTable
+	refused map[string]bool // rows that some other constraint has refused while it settles
+	cycle   []*hidden       // rows that are being shown together
 }
 
 type touchedTable struct {
@@ -27,7 +29,9 @@ type touchedTable struct {
 	any              bool
 }
 
-func newTouched() *touched { return &touched{tables: map[int64]*touchedTable{}} }
+func newTouched() *touched {
+	return &touched{tables: map[int64]*touchedTable{}, refused: map[string]bool{}}
+}
 
 func (d *touched) table(t *table) *touchedTable {
 	w := d.tables[t.id]
@@ -85,8 +89,12 @@ func (e *Engine) settle(d *touched) error {
 	if err := e.promoteAll(d); err != nil {
 		return err
 	}
-	for range 1000 { // each round hides or shows at least one row; a legal database needs a few
+	clear(d.refused)
+	for range 1000 { // a legal database needs a few rounds, however long its chains of references are
 		n, err := e.hideOrphans(d)
+		for more := n; more > 0 && err == nil; n += more {
+			more, err = e.hideOrphans(d)
+		}
 		if err != nil {
 			return err
 		}
@@ -215,20 +223,33 @@ func (e *Engine) retryHidden(d *touched) (shown int, err error) {
 			return 0, err
 		}
 		slices.SortFunc(list, byBirth)
-		for _, h := range list {
-			if h.reason == reasonKey {
-				continue
-			}
-			ok, err := e.tryShow(h, d)
-			if err != nil {
+		for more := -1; more != 0; shown += more {
+			if list, more, err = e.retryOnce(list, d); err != nil {
 				return 0, err
 			}
-			if ok {
-				shown++
-			}
+			slices.Reverse(list) // a chain of references is short from one of its ends
 		}
 	}
 	return shown, nil
+}
+
+// retryOnce tries each row of a list once, and returns those that still do not fit.
+func (e *Engine) retryOnce(list []*hidden, d *touched) (left []*hidden, shown int, err error) {
+	for _, h := range list {
+		if h.reason == reasonKey {
+			continue
+		}
+		ok, err := e.tryShow(h, d)
+		if err != nil {
+			return nil, 0, err
+		}
+		if ok {
+			shown++
+		} else {
+			left = append(left, h)
+		}
+	}
+	return left, shown, nil
 }
 
 // concerns says whether what was touched can have freed a row of t.
@@ -281,29 +302,40 @@ func (e *Engine) tell(h *hidden, reason, detail string) error {
 
 // parentShown says whether the row that h refers to is shown, or is h itself.
 func (e *Engine) parentShown(h *hidden, fk *fkSchema) (bool, error) {
-	var on []string
-	var args []crdt.Value
+	where, args := h.refersTo(fk)
 	self := sqltext.EqualName(fk.Parent, h.t.name)
 	for i, c := range fk.Columns {
-		v := h.column(c)
-		if v.IsNull() {
+		if where == "" {
 			return true, nil
 		}
 		if self {
-			same, err := e.refers(h.t.schema, fk.ParentColumns[i], h.column(fk.ParentColumns[i]), v)
+			same, err := e.refers(h.t.schema, fk.ParentColumns[i], h.column(fk.ParentColumns[i]), h.column(c))
 			if err != nil {
 				return false, err
 			}
 			self = same
 		}
-		args = append(args, v)
-		on = append(on, fmt.Sprintf("%s = ?%d", ident(fk.ParentColumns[i]), i+1))
 	}
 	if self {
 		return true, nil
 	}
-	n, err := e.one(fmt.Sprintf("SELECT EXISTS (SELECT 1 FROM %s WHERE %s)", ident(fk.Parent), strings.Join(on, " AND ")), args...)
+	n, err := e.one(fmt.Sprintf("SELECT EXISTS (SELECT 1 FROM %s WHERE %s)", ident(fk.Parent), where), args...)
 	return n.Int() != 0, err
+}
+
+// refersTo is the condition for the row of the parent that h refers to, and its arguments. It is "" if there is a NULL in the
+// foreign key, which then refers to nothing.
+func (h *hidden) refersTo(fk *fkSchema) (where string, args []crdt.Value) {
+	var on []string
+	for i, c := range fk.Columns {
+		v := h.column(c)
+		if v.IsNull() {
+			return "", nil
+		}
+		args = append(args, v)
+		on = append(on, fmt.Sprintf("%s = ?%d", ident(fk.ParentColumns[i]), i+1))
+	}
+	return strings.Join(on, " AND "), args
 }
 
 // column is the value of a key or other column by name, NULL if it has none.

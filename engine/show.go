@@ -21,33 +21,43 @@ func (e *Engine) show(h *hidden, d *touched) error {
 	insert := func() error { return e.writeUser(h.t, [][]crdt.Value{row}, h.t.insertSQL(cols)) }
 	err := insert()
 	reason, detail := "", ""
-	if isCode(err, codeConstraint) {
-		refusal := err
+	if isUnique(err) { // SQLite asks the other constraints first: a row that one of them refuses takes no place
+		reason, detail = reasonOther, err.Error()
 		blockers, berr := e.blockers(h)
 		if berr != nil {
 			return berr
 		}
-		reason, detail = reasonOther, refusal.Error()
-		later := true
+		older := len(blockers) > 0 && !d.refused[h.id()]
 		for _, b := range blockers {
-			reason, detail = reasonUnique, "its unique values are held by the row with key "+keyText(b.key)
-			later = later && byBirth(h, b) < 0
+			reason, detail = reasonUnique, heldBy(b.key)
+			first, ferr := e.precedes(h, b, d.cycle)
+			if ferr != nil {
+				return ferr
+			}
+			older = older && first
 		}
-		if err = nil; later && len(blockers) > 0 {
+		err = nil
+		if older {
 			for _, b := range blockers {
-				if err := e.hide(h.t, b.key, reasonUnique, "its unique values are held by the row with key "+keyText(h.key), d); err != nil {
+				if err := e.hide(h.t, b.key, reasonUnique, heldBy(h.key), d); err != nil {
 					return err
 				}
 			}
-			if reason, detail = "", ""; isCode(insert(), codeConstraint) {
-				reason, detail = reasonOther, refusal.Error()
-			}
+			reason, detail, err = "", "", insert()
 		}
+	}
+	if isCode(err, codeConstraint) {
+		reason, detail, err = reasonOther, err.Error(), nil
+		d.refused[h.id()] = true
 	}
 	if err != nil {
 		return err
 	}
 	return e.noteShown(h, reason, detail, d)
+}
+
+func heldBy(key []crdt.Value) string {
+	return "its unique values are held by the row with key " + keyText(key)
 }
 
 // noteShown brings clock and tributary_hidden in line with whether the row is shown.
@@ -110,7 +120,13 @@ func (e *Engine) blockersOf(h *hidden, u uniqueSchema) ([][]crdt.Value, error) {
 	for _, k := range h.t.schema.Key {
 		names = append(names, "t."+ident(k.Name))
 	}
-	row, args := h.asRow()
+	where, args := h.equalIn(u, 0)
+	return e.list(fmt.Sprintf("SELECT %s FROM %s t WHERE %s", strings.Join(names, ", "), ident(h.t.name), where), len(names), args...)
+}
+
+// equalIn is the condition that a row t equals h in a unique index, and its arguments, which are numbered after those given.
+func (h *hidden) equalIn(u uniqueSchema, after int) (sql string, args []crdt.Value) {
+	row, args := h.asRow(after)
 	var where []string
 	for i, x := range u.Exprs {
 		collate := ""
@@ -122,16 +138,16 @@ func (e *Engine) blockersOf(h *hidden, u uniqueSchema) ([][]crdt.Value, error) {
 	if u.Where != "" {
 		where = append(where, "("+u.Where+")", fmt.Sprintf("(SELECT %s FROM %s)", u.Where, row))
 	}
-	return e.list(fmt.Sprintf("SELECT %s FROM %s t WHERE %s", strings.Join(names, ", "), ident(h.t.name), strings.Join(where, " AND ")), len(names), args...)
+	return strings.Join(where, " AND "), args
 }
 
 // asRow is a subquery of one row with h's values under the names of their columns, and its arguments. In comparisons they
 // count as in the table: with its affinities and collations, and with its generated columns.
-func (h *hidden) asRow() (sql string, args []crdt.Value) {
+func (h *hidden) asRow(after int) (sql string, args []crdt.Value) {
 	var terms []string
 	add := func(c *columnSchema, name string, v crdt.Value) {
 		args = append(args, v)
-		term := fmt.Sprintf("?%d", len(args))
+		term := fmt.Sprintf("?%d", after+len(args))
 		if c != nil {
 			term = c.typed(term, v.Kind())
 			if !sqltext.EqualName(c.Collation, "BINARY") {
