@@ -96,7 +96,8 @@ func indexTerms(sql string) (terms []string, where string) {
 	return terms, ""
 }
 
-// readForeignKeys fills ForeignKeys.
+// readForeignKeys fills ForeignKeys. SQLite numbers them from the last that was declared, so that the numbers change when a
+// column with another is added. Here the first that was declared is 0.
 func (t *tableSchema) readForeignKeys(c Conn) error {
 	err := queryRows(c, `SELECT id, "table", "from", "to", on_update, on_delete FROM pragma_foreign_key_list(?1, 'main') ORDER BY id, seq`, 6, func(r []crdt.Value) error {
 		id := int(r[0].Int())
@@ -115,6 +116,7 @@ func (t *tableSchema) readForeignKeys(c Conn) error {
 	}
 	for i := range t.ForeignKeys {
 		f := &t.ForeignKeys[i]
+		f.ID = len(t.ForeignKeys) - 1 - i
 		if len(f.ParentColumns) > 0 {
 			continue
 		}

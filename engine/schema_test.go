@@ -79,7 +79,7 @@ func TestReadTable(t *testing.T) {
 			`t rowidkey key[id INTEGER I BINARY false ] [a  B BINARY false ] [b  B BINARY false ] unique["a"]["\"a\""][BINARY] unique["b" "a"]["\"b\"" "\"a\""][BINARY BINARY]` +
 				` unique["" "b" "id"]["lower(a)" "\"b\"" "\"id\""][NOCASE RTRIM BINARY]where(b > 1 AND a <> ')')`},
 		{"CREATE TABLE p(x, y, PRIMARY KEY (y, x)); CREATE TABLE t(id INTEGER PRIMARY KEY, a, b, FOREIGN KEY (a, b) REFERENCES p ON DELETE CASCADE, FOREIGN KEY (a) REFERENCES none(z) ON UPDATE SET NULL)", "t",
-			"t rowidkey key[id INTEGER I BINARY false ] [a  B BINARY false ] [b  B BINARY false ] fk0[a]->none[z]/NO ACTION/SET NULL fk1[a b]->p[y x]/CASCADE/NO ACTION"},
+			"t rowidkey key[id INTEGER I BINARY false ] [a  B BINARY false ] [b  B BINARY false ] fk1[a]->none[z]/NO ACTION/SET NULL fk0[a b]->p[y x]/CASCADE/NO ACTION"},
 		{`CREATE TABLE "a ""b"("x ]" PRIMARY KEY); CREATE TABLE l("update", y UNIQUE); CREATE TABLE m(x);
 			CREATE TRIGGER tr AFTER INSERT ON "a ""b" BEGIN
 			INSERT OR IGNORE INTO l VALUES (new."x ]", 'DELETE FROM zzz') ON CONFLICT (y) DO UPDATE SET y = 2; UPDATE OR FAIL "a ""b" SET "x ]" = (SELECT "update" FROM l); DELETE FROM m; REPLACE INTO L VALUES (1, 2); END;
