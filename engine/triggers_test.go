@@ -164,6 +164,13 @@ var captureCases = []struct {
 		`INSERT INTO t VALUES (1, 1, 6)
 		REPLACE INTO t VALUES (2, 1, 7)`,
 		"1:-1 1; 1:0 1; 1:-1 2", false},
+	{"evicts by a rowid that is not the key", "CREATE TABLE t(k TEXT PRIMARY KEY, oid, x)", "t",
+		`INSERT INTO t(rowid, k) VALUES (1, 'a'), (2, 'b'), (3, NULL), (4, 'c')
+		UPDATE t SET rowid = 5, oid = 2 WHERE k = 'c'
+		UPDATE OR REPLACE t SET rowid = 2 WHERE k = 'a'
+		UPDATE OR REPLACE t SET _rowid_ = 3, k = 'd' WHERE k = 'a'
+		UPDATE OR REPLACE t SET rowid = rowid, x = 1 WHERE k = 'd'`,
+		"1:-1 'a'; 1:-1 'b'; 1:-1 'c'; 1:1 'c'; 1:0 'b'; 1:0 'a'; 1:-2 'a'; 1:-1 'd'; 1:2 'd'", false},
 	{"foreign key actions", `CREATE TABLE p(id INTEGER PRIMARY KEY, x); CREATE TABLE c(id INTEGER PRIMARY KEY, a REFERENCES p ON DELETE CASCADE ON UPDATE CASCADE);
 		CREATE TABLE n(id INTEGER PRIMARY KEY, a REFERENCES p ON DELETE SET NULL)`, "p c n",
 		`PRAGMA foreign_keys = on
