@@ -24,6 +24,7 @@ type Engine struct {
 	byName      map[string]*table
 	byID        map[int64]*table
 	cookie      int64 // PRAGMA schema_version that tables were read at
+	temp        int64 // the same of temporary tables
 	bases       int64 // position of the newest base chunk that tables were read at
 	checked     bool  // the identity was compared with the side file
 	prog        reporter
@@ -73,7 +74,11 @@ func (e *Engine) load(ctx context.Context) error {
 	if err != nil {
 		return wrap("open", err)
 	}
-	if e.ready && cookie.Int() == e.cookie {
+	temp, err := e.one("PRAGMA temp.schema_version")
+	if err != nil {
+		return wrap("open", err)
+	}
+	if e.ready && cookie.Int() == e.cookie && temp.Int() == e.temp {
 		bases, err := e.meta("bases")
 		if err != nil || bases.Int() == e.bases {
 			return errors.Join(err, e.loadSelf())
@@ -98,11 +103,14 @@ func (e *Engine) load(ctx context.Context) error {
 	if err := e.loadTables(); err != nil {
 		return err
 	}
+	if err := e.notShadowed(); err != nil {
+		return err
+	}
 	bases, err := e.meta("bases")
 	if err != nil {
 		return err
 	}
-	e.ready, e.cookie, e.bases = true, cookie.Int(), bases.Int()
+	e.ready, e.cookie, e.temp, e.bases = true, cookie.Int(), temp.Int(), bases.Int()
 	return e.loadSelf()
 }
 

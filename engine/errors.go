@@ -19,6 +19,7 @@ var (
 	ErrRetired       = errors.New("tributary: the sender was retired with forget-peer")
 	ErrForgotten     = errors.New("tributary: rows may be here whose deletes are forgotten elsewhere")
 	ErrClock         = errors.New("tributary: the wall clock is behind the stamps of this database")
+	ErrShadowed      = errors.New("tributary: a temporary table or view of this connection hides a table")
 	ErrFormat        = errors.New("tributary: the database was written by a newer Tributary")
 )
 
