@@ -172,7 +172,7 @@ func (o *applied) add(r engine.ApplyResult) {
 func isRefusal(err error) bool {
 	for _, e := range []error{
 		crdt.ErrCorrupt, crdt.ErrTruncated, crdt.ErrUnsupported, crdt.ErrLimit,
-		engine.ErrGap, engine.ErrPendingFull, engine.ErrEquivocation,
+		engine.ErrGap, engine.ErrPendingFull, engine.ErrEquivocation, engine.ErrRetired,
 	} {
 		if errors.Is(err, e) {
 			return true

@@ -67,8 +67,8 @@ type member struct {
 	Behind   *uint64      `json:"behind"`
 	LastSeen time.Time    `json:"last_seen"`
 	State    string       `json:"state"`
-	Why      string       `json:"why,omitempty"`
-	Program  string       `json:"program,omitempty"`
+	Why      string       `json:"why"`
+	Program  string       `json:"program"`
 }
 
 func (a *app) fleet(ctx context.Context, arg string, media []string, c credentials) ([]*member, error) {
