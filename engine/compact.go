@@ -12,7 +12,7 @@ import (
 type CompactResult struct {
 	Tombstones int    `json:"tombstones"`
 	Changesets int    `json:"changesets"`
-	Blocked    string `json:"blocked"` // which member keeps the rest from going, "" for none
+	Blocked    string `json:"blocked"` // what keeps the rest from going, "" for nothing
 }
 
 // Compact forgets what every member is known to have: tombstones, inserts that say the same as another, and the part of
@@ -42,11 +42,14 @@ func (e *Engine) Compact(ctx context.Context) (r CompactResult, err error) {
 			if t.schema == nil || len(stable) == 0 {
 				continue
 			}
-			n, err := e.compactTable(t, stable, acked)
+			n, waits, err := e.compactTable(t, stable, acked)
 			if err != nil {
 				return fmt.Errorf("table %s: %w", t.name, err)
 			}
 			r.Tombstones += n
+			if waits {
+				r.Blocked = cmp.Or(r.Blocked, fmt.Sprintf("changes of deleted rows of table %s are parked; tributary_parked says what they need", t.name))
+			}
 		}
 		if r.Tombstones > 0 {
 			if err := e.noteForgotten(stable); err != nil {
@@ -138,11 +141,11 @@ func (e *Engine) streamsAcked() (pos int64, behind string, err error) {
 // compactTable removes the tombstones up to a position that all members have: the delete and every insert that it saw. Those
 // of rows of which a change is parked stay: when that is merged, here or where it is passed on to, nothing else would say that
 // they are deleted.
-func (e *Engine) compactTable(t *table, stable crdt.VersionVector, upto int64) (n int, err error) {
+func (e *Engine) compactTable(t *table, stable crdt.VersionVector, upto int64) (n int, waits bool, err error) {
 	k := len(t.schema.Key)
 	parked, err := e.parkedKeys(t)
 	if err != nil || parked == nil {
-		return 0, err
+		return 0, true, err
 	}
 	var keys [][]crdt.Value
 	err = e.each(fmt.Sprintf("SELECT %s, %s FROM %s WHERE presence IS NOT NULL", keyColumns(k, ""), clockColumns, t.sql.clock), k+clockWidth, func(r []crdt.Value) error {
@@ -150,7 +153,7 @@ func (e *Engine) compactTable(t *table, stable crdt.VersionVector, upto int64) (
 		if err := e.decodeClock(r[k:], &c); err != nil {
 			return err
 		}
-		if !c.dead || c.pos > upto || !stable.Has(c.birth.Dot()) || parked.has(r[:k]) {
+		if !c.dead || c.pos > upto || !stable.Has(c.birth.Dot()) {
 			return nil
 		}
 		for _, d := range c.deleted {
@@ -158,11 +161,15 @@ func (e *Engine) compactTable(t *table, stable crdt.VersionVector, upto int64) (
 				return nil
 			}
 		}
+		if parked.has(r[:k]) {
+			waits = true
+			return nil
+		}
 		keys = append(keys, cloneKey(r[:k]))
 		return nil
 	})
 	if err != nil || len(keys) == 0 {
-		return 0, err
+		return 0, waits, err
 	}
 	cols := ""
 	for i := range k {
@@ -172,9 +179,9 @@ func (e *Engine) compactTable(t *table, stable crdt.VersionVector, upto int64) (
 		cols += fmt.Sprintf("c%d", i)
 	}
 	if err := e.unlist(t, keys); err != nil {
-		return 0, err
+		return 0, waits, err
 	}
-	return len(keys), e.runRows(keys, fmt.Sprintf("DELETE FROM %s WHERE (%s) IN (SELECT %s FROM tributary_rows)", t.sql.clock, keyColumns(k, ""), cols))
+	return len(keys), waits, e.runRows(keys, fmt.Sprintf("DELETE FROM %s WHERE (%s) IN (SELECT %s FROM tributary_rows)", t.sql.clock, keyColumns(k, ""), cols))
 }
 
 // compactLog removes changesets that say nothing a later one of their site does not say, for any cursor in use. The

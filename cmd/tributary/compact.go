@@ -43,7 +43,7 @@ go back to the disk, which writes the whole file anew and takes as much room mea
 			return printJSON(a.out, r)
 		}
 		if r.Blocked != "" {
-			fmt.Fprintf(a.err, "note: %s keeps the rest from going: %s\n", args[0], r.Blocked)
+			fmt.Fprintf(a.err, "note: %s: the rest has to stay: %s\n", args[0], r.Blocked)
 		}
 		fmt.Fprintf(a.out, "%s: removed %s, %s\n", args[0], plural(r.Tombstones, "tombstone"), plural(r.Changesets, "changeset"))
 		return nil
