@@ -22,6 +22,7 @@ type Engine struct {
 	ords        map[crdt.Site]int64
 	tables      []*table // tracked, by name
 	byName      map[string]*table
+	byFormer    map[string]*table // by a name that it had; nil where that could be several
 	byID        map[int64]*table
 	cookie      int64 // PRAGMA schema_version that tables were read at
 	temp        int64 // the same of temporary tables

@@ -28,7 +28,7 @@ func (a *applier) rows(p *crdt.Package) error {
 
 // block merges rows of one table, or parks them while this database lacks the table or a column.
 func (a *applier) block(p *crdt.Package, dict crdt.Table, rows []crdt.RowChange) error {
-	t := a.e.tracked(dict.Name)
+	t := a.e.meant(dict.Name)
 	if t == nil {
 		return a.park(p, dict, rows, "no tracked table of this name")
 	}
@@ -108,6 +108,9 @@ func mapColumns(t *table, dict crdt.Table) (*columnMap, string) {
 	for i, k := range t.schema.Key {
 		at := slices.IndexFunc(dict.Key, func(n string) bool { return sqltext.EqualName(n, k.Name) })
 		if at < 0 {
+			at = slices.IndexFunc(dict.Key, func(n string) bool { return t.former.key(n) == i && !t.schema.hasColumn(n) })
+		}
+		if at < 0 {
 			return nil, "the key has no column " + k.Name + " there"
 		}
 		m.same = m.same && at == i
@@ -115,6 +118,9 @@ func mapColumns(t *table, dict crdt.Table) (*columnMap, string) {
 	}
 	for j, name := range dict.Columns {
 		ord := t.ordinal(name)
+		if ord < 0 {
+			ord = t.renamed(name, dict)
+		}
 		if ord < 0 {
 			m.missing = append(m.missing, name)
 			m.lacking.Add(j)

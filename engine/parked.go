@@ -104,7 +104,7 @@ func (a *applier) replay() error {
 	}
 	for _, r := range rows {
 		missing := string(r[2].Bytes()) == reasonInsert
-		if again.Int() == 0 && !missing || a.e.tracked(string(r[1].Bytes())) == nil {
+		if again.Int() == 0 && !missing || a.e.meant(string(r[1].Bytes())) == nil {
 			continue
 		}
 		v, err := a.e.one("SELECT body FROM tributary_unknown WHERE pos = ?1", r[0])

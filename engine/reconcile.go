@@ -61,6 +61,9 @@ func (e *Engine) reconcileTable(t *table, added map[int64]crdt.ColumnSet) (chang
 		if t.schema, err = readTable(e.conn, on); err != nil {
 			return false, err
 		}
+		if err := e.noteFormer(t, formerTable, t.name); err != nil {
+			return false, err
+		}
 		t.name = on // ALTER TABLE … RENAME TO took the triggers along
 		if err := e.run("UPDATE tributary_table SET name = ?2 WHERE id = ?1", crdt.Int(t.id), crdt.TextString(on)); err != nil {
 			return false, err
@@ -73,6 +76,9 @@ func (e *Engine) reconcileTable(t *table, added map[int64]crdt.ColumnSet) (chang
 	}
 	if len(t.schema.Key) != e.clockKeys(t) {
 		return true, e.rebuilt(t)
+	}
+	if err := e.noteKey(t); err != nil {
+		return false, err
 	}
 	set, err := e.reconcileColumns(t)
 	if err != nil {
@@ -134,6 +140,9 @@ func (e *Engine) reconcileColumns(t *table) (added crdt.ColumnSet, err error) {
 		t.columns[ord] = ""
 		if is, ok := now[ord]; ok && names[sqltext.FoldName(is)] {
 			t.columns[ord], name = is, crdt.TextString(is)
+			if err := e.noteFormer(t, ord, was); err != nil {
+				return added, err
+			}
 		}
 		if err := e.run("UPDATE tributary_column SET name = ?3 WHERE tbl = ?1 AND ord = ?2", crdt.Int(t.id), crdt.Int(int64(ord)), name); err != nil {
 			return added, err
@@ -169,6 +178,9 @@ func (e *Engine) rebuilt(t *table) error {
 			return err
 		}
 		_, err := e.track(name)
+		return err
+	}
+	if err := e.forgetKey(t); err != nil {
 		return err
 	}
 	added, err := e.reconcileColumns(t)

@@ -18,7 +18,8 @@ type table struct {
 	loose   string   // ids of foreign keys that this database did not obey when the table was tracked, ",1,4,"
 	schema  *tableSchema
 	columns []string // by ordinal; "" for a dropped column
-	seen    string   // fingerprint of the schema that the triggers were made for
+	former  formerNames
+	seen    string // fingerprint of the schema that the triggers were made for
 	sql     tableSQL
 	parent  bool  // some tracked table refers to it
 	rests   *bool // the user's triggers must not run while the engine writes; nil: not known yet
@@ -73,6 +74,9 @@ func (e *Engine) loadTables() error {
 		e.byName[strings.ToLower(t.name)], e.byID[t.id] = t, t
 	}
 	if err := e.readSignatures(); err != nil {
+		return err
+	}
+	if err := e.loadFormer(); err != nil {
 		return err
 	}
 	for _, t := range e.tables {

@@ -159,6 +159,9 @@ func (e *Engine) track(name string) (warnings []string, err error) {
 			return nil, err
 		}
 	}
+	if err := e.noteKey(t); err != nil {
+		return nil, err
+	}
 	for _, sql := range clockSQL(t.id, s) {
 		if err := e.conn.Exec(sql); err != nil {
 			return nil, err
@@ -263,7 +266,7 @@ func (e *Engine) untrack(t *table) error {
 	if err := e.conn.Exec("DROP TABLE IF EXISTS " + clockTable(t.id)); err != nil {
 		return err
 	}
-	for _, sql := range []string{"DELETE FROM tributary_column WHERE tbl = ?1", "DELETE FROM tributary_feed WHERE tbl = ?1",
+	for _, sql := range []string{"DELETE FROM tributary_column WHERE tbl = ?1", "DELETE FROM tributary_former WHERE tbl = ?1", "DELETE FROM tributary_feed WHERE tbl = ?1",
 		"DELETE FROM tributary_base WHERE tbl = ?1", "DELETE FROM tributary_hidden WHERE tbl = ?1", "DELETE FROM tributary_table WHERE id = ?1"} {
 		if err := e.run(sql, crdt.Int(t.id)); err != nil {
 			return err
