@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/tributary-db/tributary/crdt"
+	"github.com/tributary-db/tributary/engine/internal/sqltext"
 )
 
 // TableInfo describes a tracked table.
@@ -146,6 +147,13 @@ func (e *Engine) track(name string) (warnings []string, err error) {
 	if warnings, err = e.looseForeignKeys(t, warnings); err != nil {
 		return nil, err
 	}
+	before, err := e.meta(untrackedKey(s.Name))
+	if err != nil {
+		return nil, err
+	}
+	if !before.IsNull() {
+		warnings = append(warnings, s.Name+": it was tracked here before, and the history of then is gone: what other replicas wrote then does not come again, so that they may show other rows than this one. To make them equal, make this file anew with clone, or the others")
+	}
 	rows, err := e.one(fmt.Sprintf("SELECT EXISTS (SELECT 1 FROM %s)", ident(s.Name)))
 	if err != nil {
 		return nil, err
@@ -256,7 +264,13 @@ func (e *Engine) Untrack(ctx context.Context, name string) error {
 	}))
 }
 
+// untrackedKey is the key in tributary_meta that says that a table was tracked once.
+func untrackedKey(name string) string { return "untracked " + sqltext.FoldName(name) }
+
 func (e *Engine) untrack(t *table) error {
+	if err := e.setMeta(untrackedKey(t.name), crdt.Int(1)); err != nil {
+		return err
+	}
 	if err := e.dropTriggers(t.id); err != nil {
 		return err
 	}
