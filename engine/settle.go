@@ -19,7 +19,6 @@ import (
 type touched struct {
 	tables  map[int64]*touchedTable
 	refused map[string]bool // rows that some other constraint has refused while it settles
-	cycle   []*hidden       // rows that are being shown together
 }
 
 type touchedTable struct {
@@ -105,7 +104,7 @@ func (e *Engine) settle(d *touched) error {
 		if n+m > 0 {
 			continue
 		}
-		if n, err = e.showCycles(d); err != nil || n == 0 {
+		if n, err = e.untie(d); err != nil || n == 0 {
 			return err
 		}
 	}
@@ -215,7 +214,7 @@ func (e *Engine) retryHidden(d *touched) (shown int, err error) {
 		return 0, err
 	}
 	for _, t := range e.tables {
-		if t.schema == nil || !d.concerns(e, t) {
+		if t.schema == nil || len(t.knot) > 0 || !d.concerns(e, t) {
 			continue
 		}
 		list, err := e.hiddenIn(t)

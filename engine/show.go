@@ -9,8 +9,8 @@ import (
 )
 
 // show puts a whole row into the user's table, or sets it aside if a constraint refuses it. Of rows with one unique
-// value the one inserted first stays: later ones are taken out for it. On return h.reason is "" if the row is shown.
-// The caller writes quietly.
+// value the one inserted first stays: later ones are taken out for it, but for those of knots, which untie weighs. On return
+// h.reason is "" if the row is shown. The caller writes quietly.
 func (e *Engine) show(h *hidden, d *touched) error {
 	cols := ordinals(h.inc.Has.Intersect(h.t.live()))
 	row := append([]crdt.Value(nil), h.key...)
@@ -27,14 +27,10 @@ func (e *Engine) show(h *hidden, d *touched) error {
 		if berr != nil {
 			return berr
 		}
-		older := len(blockers) > 0 && !d.refused[h.id()]
+		older := len(blockers) > 0 && !d.refused[h.id()] && len(h.t.knot) == 0
 		for _, b := range blockers {
 			reason, detail = reasonUnique, heldBy(b.key)
-			first, ferr := e.precedes(h, b, d.cycle)
-			if ferr != nil {
-				return ferr
-			}
-			older = older && first
+			older = older && byBirth(h, b) < 0
 		}
 		err = nil
 		if older {

@@ -21,9 +21,10 @@ type table struct {
 	former  formerNames
 	seen    string // fingerprint of the schema that the triggers were made for
 	sql     tableSQL
-	parent  bool  // some tracked table refers to it
-	rests   *bool // the user's triggers must not run while the engine writes; nil: not known yet
-	byValue bool  // … by other columns than the key, so that an update can take the parent away
+	parent  bool     // some tracked table refers to it
+	rests   *bool    // the user's triggers must not run while the engine writes; nil: not known yet
+	byValue bool     // … by other columns than the key, so that an update can take the parent away
+	knot    []*table // the tables that refer to it and to which it refers, be it through others, itself included; see knot.go
 
 	encoding string   // of texts in the database
 	listed   *keyList // keys of the chunk at listedAt; nil: it was only searched
@@ -103,6 +104,7 @@ func (e *Engine) loadTables() error {
 			}
 		}
 	}
+	e.findKnots()
 	return nil
 }
 

@@ -2,92 +2,11 @@ package engine
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/tributary-db/tributary/crdt"
 	"github.com/tributary-db/tributary/engine/internal/sqltext"
 )
-
-// mutualWait is a set of rows that are not shown, and which of them wait for which.
-type mutualWait struct {
-	rows []*hidden // in the order of their births
-	at   map[*hidden]int
-	gone []bool
-	refs [][]int // by row and reference to rows that are not shown: how many of the set could be meant
-	from [][]ref // by row: the references that could mean it
-}
-
-// ref is one reference of a row to rows that are not shown.
-type ref struct{ row, n int }
-
-// waitingOf finds who waits for whom, and drops what waits for rows that are neither shown nor in the set.
-func (e *Engine) waitingOf(set []*hidden) (*mutualWait, error) {
-	slices.SortFunc(set, byBirth)
-	w := &mutualWait{rows: set, at: map[*hidden]int{}, gone: make([]bool, len(set)), refs: make([][]int, len(set)), from: make([][]ref, len(set))}
-	for i, h := range set {
-		w.at[h] = i
-	}
-	x := parentIndex{set: set, byColumns: map[string]map[string][]int{}}
-	for i, h := range set {
-		for j := range h.t.schema.ForeignKeys {
-			fk := &h.t.schema.ForeignKeys[j]
-			if !h.t.obeys(fk) {
-				continue
-			}
-			if ok, err := e.parentShown(h, fk); err != nil {
-				return nil, err
-			} else if ok {
-				continue
-			}
-			r, n := ref{i, len(w.refs[i])}, 0
-			for _, k := range x.candidates(h, fk) {
-				ok, err := e.isParent(set[k], h, fk)
-				if err != nil {
-					return nil, err
-				}
-				if ok {
-					w.from[k] = append(w.from[k], r)
-					n++
-				}
-			}
-			w.refs[i] = append(w.refs[i], n)
-		}
-	}
-	for i, refs := range w.refs {
-		if slices.Contains(refs, 0) {
-			w.drop(set[i])
-		}
-	}
-	return w, nil
-}
-
-// drop takes a row out of the set, and all that then wait for nothing that is in it.
-func (w *mutualWait) drop(h *hidden) {
-	for todo := []int{w.at[h]}; len(todo) > 0; {
-		i := todo[len(todo)-1]
-		todo = todo[:len(todo)-1]
-		if w.gone[i] {
-			continue
-		}
-		w.gone[i] = true
-		for _, r := range w.from[i] {
-			if w.refs[r.row][r.n]--; w.refs[r.row][r.n] == 0 {
-				todo = append(todo, r.row)
-			}
-		}
-	}
-}
-
-// left lists the rows that have not been dropped.
-func (w *mutualWait) left() (out []*hidden) {
-	for i, h := range w.rows {
-		if !w.gone[i] {
-			out = append(out, h)
-		}
-	}
-	return out
-}
 
 // parentIndex finds rows of a set by the columns that foreign keys name.
 type parentIndex struct {
