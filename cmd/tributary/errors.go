@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"syscall"
 
 	"github.com/ncruces/go-sqlite3"
 
@@ -79,7 +80,7 @@ var advice = map[sqlite3.ErrorCode]string{
 	sqlite3.READONLY: "cannot be written; allow writing to the file and to its folder",
 	sqlite3.FULL:     "the disk is full; make room and run the command again",
 	sqlite3.CANTOPEN: "cannot be opened; look at the permissions of the file and of its folder",
-	sqlite3.IOERR:    "the operating system failed to read or write; look at the disk",
+	sqlite3.IOERR:    "the operating system failed to read or write; look whether the disk is full or failing",
 	sqlite3.NOMEM:    "out of memory",
 }
 
@@ -87,7 +88,11 @@ func advise(err error) error {
 	if known := new(advised); errors.As(err, &known) {
 		return err
 	}
-	if text, ok := advice[sqliteCode(err)]; ok {
+	code := sqliteCode(err)
+	if errors.Is(err, syscall.ENOSPC) { // the driver does not always tell it from other failures
+		code = sqlite3.FULL
+	}
+	if text, ok := advice[code]; ok {
 		return &advised{text, err}
 	}
 	return err
