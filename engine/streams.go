@@ -65,6 +65,21 @@ func (e *Engine) streams(ctx context.Context, where string, args ...crdt.Value) 
 	return out, err
 }
 
+// UseStream notes that a stream is read, before what is read can reach anybody: from then on compaction waits for its peer.
+func (e *Engine) UseStream(ctx context.Context, name string) error {
+	s, ok, err := e.Stream(ctx, name)
+	if err != nil || !ok || s.LastRetrieved > 0 || e.conn.ReadOnly() || e.conn.InTransaction() {
+		return err
+	}
+	err = e.change(ctx, func() error {
+		return e.run("UPDATE tributary_stream SET last_retrieved = 1 WHERE name = ?1 AND last_retrieved = 0", crdt.TextString(name))
+	})
+	if isCode(err, codeReadOnly) { // PRAGMA query_only
+		return nil
+	}
+	return err
+}
+
 // DropStream forgets a stream. Dropping an unknown one is harmless.
 func (e *Engine) DropStream(ctx context.Context, name string) error {
 	if err := e.load(ctx); errors.Is(err, ErrNoDatabase) {

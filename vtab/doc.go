@@ -35,7 +35,7 @@
 //
 // Packages are built a few at a time while rows are read, never in between, so that what the application writes between
 // two rows cannot leak into a package half way. LIMIT 1 builds one. last_retrieved is known to its connection at once
-// and stored with the next UPDATE.
+// and stored with the next UPDATE. The first SELECT stores that the stream is in use, so that compaction waits for its peer.
 //
 // # stream_in
 //

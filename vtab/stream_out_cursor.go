@@ -85,6 +85,11 @@ func (c *outCursorRows) Fill(ctx context.Context, w RowWriter) (more bool, err e
 	if err != nil {
 		return false, err
 	}
+	if c.info.LastRetrieved == 0 && !c.t.book.temporary {
+		if err := e.UseStream(ctx, c.t.book.name); err != nil {
+			return false, c.t.s.again(ctx, err)
+		}
+	}
 	o := c.t.pull
 	o.Since, o.Continues, o.Began = c.since, c.inside, c.began
 	n, bytes := 0, 0

@@ -244,3 +244,15 @@ func TestOptions(t *testing.T) {
 		}
 	}
 }
+
+// What was read may have arrived, although nobody has said so yet: a delete must not be forgotten before.
+func TestCompactWaitsForAStreamThatWasRead(t *testing.T) {
+	s := newSite(t)
+	s.exec("INSERT INTO t VALUES (1, 'a')")
+	s.want("SELECT tributary_compact() ->> 'blocked'", "''") // not in use
+	s.want("SELECT rows FROM o", "1")
+	s.exec("DELETE FROM t")
+	s.want("SELECT tributary_compact() ->> 'tombstones'", "0")
+	s.exec("UPDATE o SET acked = (SELECT max(cursor) FROM o)")
+	s.want("SELECT tributary_compact() ->> 'tombstones'", "1")
+}
