@@ -45,9 +45,24 @@ func (e *Engine) fold() (FoldResult, error) {
 	if r, err = e.foldFeed(added); err != nil {
 		return r, err
 	}
-	// Parked changes are merged with clocks, which must say what the tables show: after what was captured. The entries in which
-	// a merge says what it absorbed are left for the next fold.
-	return r, e.replayParked()
+	// Parked changes are merged with clocks, which must say what the tables show: after what was captured. Where that has taken
+	// positions a version ends behind them, or a cursor there would count as one inside a set.
+	before, err := e.pos()
+	if err != nil {
+		return r, err
+	}
+	if err := e.replayParked(); err != nil {
+		return r, err
+	}
+	if after, err := e.pos(); err != nil || after == before {
+		return r, err
+	}
+	was := e.heartbeat
+	e.heartbeat = true
+	again, err := e.foldFeed(nil)
+	e.heartbeat = was
+	again.Rows += r.Rows
+	return again, err
 }
 
 // foldFeed folds what was captured; added are columns that the triggers did not know, by table.
