@@ -192,7 +192,7 @@ func strip(args []string) []string {
 var (
 	failed = regexp.MustCompile(`(?m)^\s*--- FAIL: (\S+)`)
 	world  = regexp.MustCompile(`seed=(\d+) `)
-	oracle = regexp.MustCompile(`(?m)(equality|causality|atomicity|durability|idempotence|damage|memory|ledger|check|liveness|order|pending|model|error): `)
+	oracle = regexp.MustCompile(`(?m)(equality|causality|atomicity|durability|idempotence|damage|memory|ledger|check|liveness|order|pending|forgotten|future|fork|model|error): `)
 )
 
 // blame names the innermost test that failed, and the oracle of the simulator.

@@ -173,6 +173,8 @@ func (w *world) deliver(m message) error {
 			return violation("damage", "site %d calls a damaged package by the wrong name: %v", m.to.index, err)
 		case m.damaged && err != nil && touched != 0:
 			return violation("damage", "site %d refused a damaged package (%v) after %d changes", m.to.index, err, touched)
+		case err == nil && r.State == engine.StateApplied && m.newest() > crdt.TimeOf(m.to.now().Add(maxSkew).UnixMilli()):
+			return violation("future", "site %d applied a package of %s at %s by its clock", m.to.index, m.newest(), m.to.now().UTC().Format(time.TimeOnly))
 		case err == nil && r.State == engine.StateDuplicate && touched != 0:
 			return violation("idempotence", "site %d: a duplicate touched %d rows", m.to.index, touched)
 		}
@@ -200,6 +202,24 @@ func (w *world) deliver(m message) error {
 		return err
 	}
 	return m.to.isDurable()
+}
+
+// maxSkew is what engine.Options promises for 0.
+const maxSkew = 60 * time.Second
+
+// newest is the greatest stamp in a package.
+func (m message) newest() (t crdt.Time) {
+	p, err := engine.Inspect(m.body, nil)
+	if err != nil {
+		return 0
+	}
+	for i := range p.Rows {
+		t = max(t, p.Rows[i].Deleter.Time)
+		for j := range p.Rows[i].Lives {
+			t = max(t, p.Rows[i].Lives[j].Newest().Time)
+		}
+	}
+	return t
 }
 
 // rightWord says whether an error tells what the bytes show: what another format would be is not called damage.

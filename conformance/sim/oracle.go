@@ -17,7 +17,7 @@ import (
 )
 
 // Violation says that something happened that must not. Oracle is one of: equality, causality, atomicity, durability,
-// idempotence, damage, memory, ledger, check, liveness, order, pending, forgotten, model, error.
+// idempotence, damage, memory, ledger, check, liveness, order, pending, forgotten, future, fork, model, error.
 type Violation struct{ Oracle, What string }
 
 func (v *Violation) Error() string { return v.Oracle + ": " + v.What }

@@ -130,6 +130,9 @@ func run(o Options, events []Event) (stats Stats, err error) {
 	if err := w.heal(); err != nil {
 		return w.stats, fmt.Errorf("after healing: %w", err)
 	}
+	if err := w.fork(); err != nil {
+		return w.stats, fmt.Errorf("in the end: %w", err)
+	}
 	return w.stats, nil
 }
 
