@@ -25,6 +25,10 @@ func (e *Engine) trueCursor(a *Engine) (int64, error) {
 	if err != nil || !then.Equal(upon) { // perhaps its log was compacted: then it is read again for nothing
 		return 0, err
 	}
+	// Positions that no version has told of, as those of what was applied beyond a gap, leave no trace in the vector.
+	if ends, err := a.EndsSet(context.Background(), cursor); err != nil || !ends {
+		return 0, err
+	}
 	have, err := e.applied()
 	if err != nil {
 		return 0, err
