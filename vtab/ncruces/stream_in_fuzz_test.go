@@ -18,9 +18,9 @@ import (
 )
 
 // FuzzStreamIn inserts anything into a stream_in table of one database, each time in a transaction that is rolled back. What is
-// not a package is refused as that; nothing panics, no state is left behind, and the database stays in order. The committed
-// corpus is that of conformance/vectors and conformance/hostile. Inputs are tried as they are, and sealed: no mutation would
-// pass the checksum otherwise.
+// not a package is refused as that; nothing panics, no state is left behind, and the database stays in order. Its seeds are the
+// packages of conformance/vectors and conformance/hostile; testdata has what fuzzing found. Inputs are tried as they are, and
+// sealed: no mutation would pass the checksum otherwise.
 func FuzzStreamIn(f *testing.F) {
 	list, err := vectors.Load()
 	if err != nil {
