@@ -19,6 +19,7 @@ const (
 	oneValue   = "one stamp has one value there"
 	noStop     = "its replicas talk without a transport of the product"
 	ownClock   = "the engine keeps a floor instead: see the next"
+	noStream   = "its replicas use no streams"
 	noStranger = "nobody there means harm"
 )
 
@@ -79,7 +80,7 @@ var list = []mutant{
 	{"a cursor of a feed that was put back is trusted", "engine/peercursor.go", "err != nil || !then.Equal(upon)", "err != nil || false && !then.Equal(upon)", scenarios, "TestScenarios$/identity_restored_unsent", ""},
 	{"what goes on from such a cursor is applied", "engine/peercursor.go", "p.Ends && !known(p).Covers(upon)", "false", scenarios, "TestScenarios$/identity_restored_cursor", ""},
 	{"old parts bring rows back", "engine/forgotten.go", "here || !b.a.forgotten.Has(d)", "here || d.Version > 0", scenarios, "TestScenarios$/compact_old_parts", ""},
-	{"a stream that has not acknowledged holds no tombstones", "engine/compact.go", "c.pos > upto ||", "upto < 0 ||", "./engine", "TestCompactWaitsForStreams", ""},
+	{"a stream that has not acknowledged holds no tombstones", "engine/compact.go", "c.pos > upto ||", "upto < 0 ||", "./engine", "TestCompactWaitsForStreams", noStream},
 	{"tombstones go when a timer says so", "engine/compact.go", "\t\tr.Blocked = cmp.Or(blocked, unread)\n", "\t\tr.Blocked = cmp.Or(blocked, unread)\n\t\tif stable, err = e.vector(); err != nil {\n\t\t\treturn err\n\t\t}\n", scenarios, "TestScenarios$/compact", ""},
 
 	{"twins go before all members know them", "engine/twins.go", "if !known {\n\t\t\treturn nil", "if !known && false {\n\t\t\treturn nil", scenarios, "TestScenarios$/merge_concurrent_inserts_equal", ""},

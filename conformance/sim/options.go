@@ -116,8 +116,8 @@ func (o Options) List() []Event {
 	}{
 		{Write, 34, true}, {Send, 26, true}, {Sync, 8, true}, {Late, 5, true}, {Fold, 5, true}, {Compact, 4, o.Compact}, {Crash, 6, o.Crashes},
 		// Where files go back, much must be forgotten meanwhile, or nobody ever lacks a delete.
-		{Sync, 10, o.Compact && o.Restores}, {Compact, 6, o.Compact && o.Restores}, {Retire, 4, o.Compact && o.Restores}, {Restore, 3, o.Compact && o.Restores},
-		{Full, 3, o.Full}, {Partition, 2, true}, {Clock, 3, o.Skew > 0}, {Migrate, 4, o.Schema}, {Backup, 2, o.Restores}, {Restore, 2, o.Restores}, {Copy, 1, o.Restores},
+		{Sync, 10, o.Compact && o.Restores}, {Compact, 6, o.Compact && o.Restores}, {Retire, 4, o.Compact && o.Restores},
+		{Full, 3, o.Full}, {Partition, 2, true}, {Clock, 3, o.Skew > 0}, {Migrate, 4, o.Schema}, {Backup, 2, o.Restores}, {Restore, 5, o.Restores}, {Copy, 1, o.Restores},
 	}
 	total := 0
 	for _, k := range kinds {

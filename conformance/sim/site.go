@@ -36,8 +36,9 @@ type site struct {
 	level   int    // version of the schema
 	durable map[string]bool
 	backup  *backup
-	broken  bool // the disk fails for a while
-	failed  int  // operations that it refused since done was asked last
+	moment  *backup // its disk some events ago
+	broken  bool    // the disk fails for a while
+	failed  int     // operations that it refused since done was asked last
 	ear     ear
 
 	unlearned []crdt.VersionVector // what was forgotten by senders of sets that are not complete here
@@ -48,6 +49,7 @@ type backup struct {
 	files   map[string][]byte
 	durable map[string]bool
 	ear     ear
+	with    *site // with whom it was about to talk
 }
 
 // evidence is the engine.IdentityStore of one site. A power cut treats it as it does a file that is replaced by renaming and

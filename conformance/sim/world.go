@@ -117,6 +117,7 @@ func run(o Options, events []Event) (stats Stats, err error) {
 			err = w.learn()
 		}
 		if err == nil {
+			w.snapshot(e)
 			err = w.event(e)
 		}
 		if err == nil {
@@ -231,29 +232,60 @@ func (w *world) closed(s *site, f func() error) error {
 
 func (w *world) backup(s *site) error {
 	return w.closed(s, func() error {
-		s.backup = &backup{files: s.disk.Files(), durable: maps.Clone(s.durable), ear: s.ear}
+		s.backup = s.asBackup()
 		return nil
 	})
 }
 
-// restore puts a backup back. What is beside the file stays as it is, or is gone: when it is put back too, only peers can
-// find out, and until then the site may do what must not be done.
+func (s *site) asBackup() *backup {
+	return &backup{files: s.disk.Files(), durable: maps.Clone(s.durable), ear: s.ear}
+}
+
+// snapshot now and then puts away the disk of a site that is about to talk, as it is.
+func (w *world) snapshot(e Event) {
+	if s := w.sites[e.A%len(w.sites)]; w.o.Restores && (e.Kind == Send || e.Kind == Sync) && e.Seed%3 == 0 && !s.hit() {
+		s.moment = s.asBackup()
+		s.moment.with = w.sites[e.B%len(w.sites)]
+	}
+}
+
+// restore puts a backup back, or what the disk was a moment ago. What is beside the file stays as it is, or is gone: when it is
+// put back too, only peers can find out, and until then the site may do what must not be done.
+//
+// It does most harm to a site that has written nothing since and has received something: it keeps its name, and gives places in
+// its feed anew, which others may remember, to what it writes next.
 func (w *world) restore(s *site, r *rand.Rand) error {
+	for range w.sites {
+		if m := s.moment; m != nil && m.ear.self == s.ear.self && m.ear.version == s.ear.version && m.ear.pos < s.ear.pos {
+			if err := w.putBack(s, m); err != nil {
+				return err
+			}
+			if err := s.done(s.write(r)); err != nil || m.with == s || r.IntN(4) == 0 {
+				return err
+			}
+			return w.send(s, m.with, r) // perhaps from where that one has come
+		}
+		s = w.sites[(s.index+1)%len(w.sites)]
+	}
 	if s.backup == nil {
 		return nil
 	}
+	if r.IntN(2) == 0 {
+		s.notes.saved = nil
+	}
+	return w.putBack(s, s.backup)
+}
+
+func (w *world) putBack(s *site, b *backup) error {
 	w.stats.Restores++
 	return w.closed(s, func() error {
 		for name := range s.disk.Files() {
 			s.disk.Put(name, nil)
 		}
-		for name, b := range s.backup.files {
-			s.disk.Put(name, b)
+		for name, body := range b.files {
+			s.disk.Put(name, body)
 		}
-		s.durable, s.ear = maps.Clone(s.backup.durable), s.backup.ear
-		if r.IntN(2) == 0 {
-			s.notes.saved = nil
-		}
+		s.durable, s.ear, s.moment = maps.Clone(b.durable), b.ear, nil
 		return nil
 	})
 }
