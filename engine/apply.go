@@ -133,7 +133,8 @@ type applier struct {
 	forgotten crdt.VersionVector
 	// replaying says that parked changes are merged, of which some columns were merged before.
 	replaying bool
-	parkedAt  int64 // position of the parked changes that are merged, until something of them is parked again
+	covers    []crdt.Cover // by the set that is applied, once it is whole; nil: not known
+	parkedAt  int64        // position of the parked changes that are merged, until something of them is parked again
 	// twice are the tables of which the package has rows in several forms: see forms.go.
 	twice map[*table]*forms
 }
@@ -357,6 +358,10 @@ func (e *Engine) meetPeer(p *crdt.Package) error {
 
 // set applies one whole set, or a part in eventual mode.
 func (a *applier) set(p *crdt.Package) error {
+	if p.Starts && p.Ends {
+		a.covers = append([]crdt.Cover{}, p.Covers...)
+		defer func() { a.covers = nil }()
+	}
 	if err := a.rows(p); err != nil {
 		return err
 	}

@@ -27,6 +27,7 @@ CREATE TABLE tributary_ahead(site INTEGER NOT NULL, lo INTEGER NOT NULL, hi INTE
 CREATE TABLE tributary_hidden(tbl INTEGER NOT NULL, key BLOB NOT NULL, site INTEGER NOT NULL, version INTEGER NOT NULL,
  reason TEXT NOT NULL, detail TEXT NOT NULL, row BLOB NOT NULL, PRIMARY KEY (tbl, key, site, version)) WITHOUT ROWID;
 CREATE TABLE tributary_unknown(pos INTEGER PRIMARY KEY, tbl TEXT NOT NULL COLLATE NOCASE, reason TEXT NOT NULL, rows INTEGER NOT NULL, body BLOB NOT NULL);
+CREATE INDEX tributary_unknown_one ON tributary_unknown(body) WHERE rows = 1;
 CREATE TABLE tributary_waiting(sender BLOB NOT NULL, since INTEGER NOT NULL, until INTEGER NOT NULL, upon INTEGER NOT NULL, part INTEGER NOT NULL, flags INTEGER NOT NULL,
  bytes INTEGER NOT NULL, reason TEXT NOT NULL, lacks_site BLOB NOT NULL, lacks INTEGER NOT NULL, body BLOB, PRIMARY KEY (sender, since, until, upon));
 CREATE TABLE tributary_peer(site INTEGER PRIMARY KEY, cursor INTEGER NOT NULL, upon TEXT NOT NULL, ack TEXT NOT NULL, retired INTEGER NOT NULL, error TEXT NOT NULL);

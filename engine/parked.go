@@ -24,15 +24,21 @@ func (a *applier) park(p *crdt.Package, dict crdt.Table, rows []crdt.RowChange, 
 	if err != nil {
 		return err
 	}
+	told := v.Clone()
+	for _, c := range a.covers {
+		told[c.Site] = max(told[c.Site], c.To)
+	}
 	var news []crdt.RowChange
 	for i := range rows {
-		if reason != reasonInsert && isNews(&rows[i], v) {
+		fresh := reason != reasonInsert && isNews(&rows[i], v)
+		loose := fresh && a.covers != nil && isNews(&rows[i], told)
+		if fresh && !loose {
 			news = append(news, rows[i])
 			continue
 		}
-		// A row that lives again does not say which delete it saw, and what lacks its insert may be of versions that nobody
-		// covers, so only its contents can tell whether it was here.
-		if reason == reasonInsert || len(rows[i].Deleted) > 0 && rows[i].Deleter.IsZero() {
+		// A row that lives again does not say which delete it saw, and what lacks its insert or is not covered by its set may be
+		// of versions that nobody ever covers, so only its contents can tell whether it was here.
+		if loose || reason == reasonInsert || len(rows[i].Deleted) > 0 && rows[i].Deleter.IsZero() {
 			if err := a.parkAll(crdt.Site{}, dict, rows[i:i+1], reason); err != nil {
 				return err
 			}
@@ -77,7 +83,7 @@ func (a *applier) parkAll(sender crdt.Site, dict crdt.Table, rows []crdt.RowChan
 		return fmt.Errorf("parking %d rows: %w", len(rows), err)
 	}
 	if sender.IsZero() {
-		known, err := a.e.one("SELECT EXISTS (SELECT 1 FROM tributary_unknown WHERE tbl = ?1 AND body = ?2)", crdt.TextString(dict.Name), crdt.Blob(body))
+		known, err := a.e.one("SELECT EXISTS (SELECT 1 FROM tributary_unknown WHERE rows = 1 AND body = ?2 AND tbl = ?1)", crdt.TextString(dict.Name), crdt.Blob(body))
 		if err != nil || known.Int() != 0 {
 			return err
 		}

@@ -121,6 +121,14 @@ func (a *applier) drain(now *crdt.Package) error {
 		if err != nil || chain == nil {
 			return err
 		}
+		last := chain[len(chain)-1]
+		if whole && !last.applied {
+			p, err := a.decoded(last, now)
+			if err != nil {
+				return err
+			}
+			a.covers = append([]crdt.Cover{}, p.Covers...)
+		}
 		for _, w := range chain {
 			if w.applied {
 				continue
@@ -129,10 +137,10 @@ func (a *applier) drain(now *crdt.Package) error {
 				return err
 			}
 		}
+		a.covers = nil
 		if !whole {
 			continue
 		}
-		last := chain[len(chain)-1]
 		if err := a.e.run("DELETE FROM tributary_waiting WHERE sender = ?1 AND until <= ?2", crdt.Blob(last.sender[:]), crdt.Int(last.until)); err != nil {
 			return err
 		}

@@ -116,6 +116,7 @@ var list = []mutant{
 	{"who misses deletes is answered", "engine/forgotten.go", "if v > 0 && have[s] > 0 {", "if v > 0 && have[s] > 0 && false {", "./engine", "TestForgotten", ""},
 	{"a sync goes on with who misses deletes", "engine/sync.go", "case MissesDeletes(have, forgotten):", "case MissesDeletes(have, forgotten) && false:", "./engine", "TestSyncForgotten", ""},
 	{"what a sender has forgotten is not learned", "engine/forgotten.go", "if len(a.o.forgotten) == 0 {", "if true {", "./engine", "TestSyncForgotten", ""},
+	{"what no set covers is parked again and again", "engine/parked.go", "a.covers != nil && isNews(&rows[i], told)", "a.covers != nil && !isNews(&rows[i], told) && false", scenarios, "TestScenarios$/schema_parked_not_covered", ""},
 	{"tombstones of parked rows go", "engine/compact.go", "if parked.has(r[:k]) {", "if parked == nil {", scenarios, "TestScenarios$/compact_parked", ""},
 	{"what is forgotten is not noted", "engine/forgotten.go", "v.Join(upto)", "_ = upto", "./engine", "TestForgotten", ""},
 	{"a snapshot of one who forgot is taken", "engine/replicator/snaptake.go", "if engine.MissesDeletes(have, a.Forgotten) {", "if engine.MissesDeletes(have, a.Forgotten) && false {", "./engine/replicator", "TestSnapshotForgotten", noStop},
