@@ -135,7 +135,7 @@ type applier struct {
 	replaying bool
 	covers    []crdt.Cover // by the set that is applied, once it is whole; nil: not known
 	parkedAt  int64        // position of the parked changes that are merged, until something of them is parked again
-	// twice are the tables of which the package has rows in several forms: see forms.go.
+	// twice are the tables of which the set may have rows in several forms: see forms.go.
 	twice map[*table]*forms
 }
 

@@ -12,7 +12,7 @@ import (
 // rows merges the rows of a package, table by table, in batches: clocks are read with one statement, the merge is
 // decided in memory, and what changed is written with one statement for each kind of change.
 func (a *applier) rows(p *crdt.Package) error {
-	a.twice = a.inForms(p)
+	a.inForms(p)
 	for from := 0; from < len(p.Rows); {
 		to := from
 		for to < len(p.Rows) && p.Rows[to].Table == p.Rows[from].Table {
@@ -41,7 +41,7 @@ func (a *applier) block(p *crdt.Package, dict crdt.Table, rows []crdt.RowChange)
 	}
 	b := newBatch(a, t, p, dict)
 	defer b.free()
-	b.forms = a.twice[t].next(m)
+	b.forms = a.twice[t].next(t, m)
 	seen := newKeySet(t)
 	for i := range rows {
 		r := m.apply(&rows[i])
@@ -203,7 +203,7 @@ type batch struct {
 	p    *crdt.Package
 	dict crdt.Table
 
-	forms   *forms // of the rows in the package; nil: they have one
+	forms   *forms // of the rows in the set; nil: they have one
 	rows    []crdt.RowChange
 	clocks  []clock
 	parts   clockParts
