@@ -47,14 +47,7 @@ func (e *Engine) fold() (FoldResult, error) {
 	}
 	// Parked changes are merged with clocks, which must say what the tables show: after what was captured. Where that has taken
 	// positions a version ends behind them, or a cursor there would count as one inside a set.
-	before, err := e.pos()
-	if err != nil {
-		return r, err
-	}
-	if err := e.replayParked(); err != nil {
-		return r, err
-	}
-	if after, err := e.pos(); err != nil || after == before {
+	if moved, err := e.replayParked(); err != nil || !moved {
 		return r, err
 	}
 	was := e.heartbeat

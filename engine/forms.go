@@ -33,13 +33,17 @@ func (a *applier) inForms(p *crdt.Package) {
 		if t == nil || a.twice[t] != nil {
 			continue
 		}
-		if m, _ := mapColumns(t, dict); m != nil && (met[t] || !p.Ends && !m.has().Contains(t.live())) {
+		again := met[t]
+		met[t] = true
+		if !again && p.Ends {
+			continue
+		}
+		if m, _ := mapColumns(t, dict); m != nil && (again || !m.has().Contains(t.live())) {
 			if a.twice == nil {
 				a.twice = map[*table]*forms{}
 			}
 			a.twice[t] = &forms{}
 		}
-		met[t] = true
 	}
 }
 

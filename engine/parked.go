@@ -137,26 +137,28 @@ func (a *applier) replay() error {
 	return a.e.setMeta("replay", crdt.Int(0))
 }
 
-// replayParked is replay for a fold that has just noticed a new schema.
-func (e *Engine) replayParked() error {
+// replayParked is replay for a fold that has just noticed a new schema. It says whether that has taken positions.
+func (e *Engine) replayParked() (moved bool, err error) {
 	again, err := e.meta("replay")
 	if err != nil || again.Int() == 0 {
-		return err
+		return false, err
 	}
 	a := &applier{e: e, r: &ApplyResult{}, touched: newTouched()}
-	if a.pos, err = e.pos(); err != nil {
-		return err
+	before, err := e.pos()
+	if err != nil {
+		return false, err
 	}
+	a.pos = before
 	if err := a.replay(); err != nil {
-		return err
+		return false, err
 	}
 	if err := e.setMeta("pos", crdt.Int(a.pos)); err != nil {
-		return err
+		return false, err
 	}
 	if err := e.reconsider(a.touched); err != nil {
-		return err
+		return false, err
 	}
-	return e.settle(a.touched)
+	return a.pos != before, e.settle(a.touched)
 }
 
 // reconsider has another look at rows with several incarnations in tables that have lost a column: another one may be the last

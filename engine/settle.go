@@ -270,24 +270,31 @@ func (e *Engine) tryShow(h *hidden, d *touched) (bool, error) {
 	if err != nil || !known || !c.hidden || c.birth.Dot() != h.inc.Birth.Dot() {
 		return false, err
 	}
-	for i := range h.t.schema.ForeignKeys {
-		fk := &h.t.schema.ForeignKeys[i]
-		if !h.t.obeys(fk) {
-			continue
-		}
-		ok, err := e.parentShown(h, fk)
-		if err != nil {
-			return false, err
-		}
-		if !ok { // of several reasons the same one is told everywhere, whichever was found first
-			return false, e.tell(h, reasonForeign, orphanDetail(fk))
-		}
+	if fk, err := e.unmet(h); err != nil {
+		return false, err
+	} else if fk != nil {
+		return false, e.tell(h, reasonForeign, orphanDetail(fk))
 	}
 	was := *h
 	if err := e.quietly(h.t, 1, func() error { return e.show(h, d) }); err != nil {
 		return false, err
 	}
 	return h.reason == "" && was.reason != "", nil
+}
+
+// unmet is the first reference whose row is not shown, nil if there is none: of several reasons the same one is told everywhere,
+// whichever was found first.
+func (e *Engine) unmet(h *hidden) (*fkSchema, error) {
+	for i := range h.t.schema.ForeignKeys {
+		fk := &h.t.schema.ForeignKeys[i]
+		if !h.t.obeys(fk) {
+			continue
+		}
+		if ok, err := e.parentShown(h, fk); err != nil || !ok {
+			return fk, err
+		}
+	}
+	return nil, nil
 }
 
 // tell notes why a hidden row is not shown.

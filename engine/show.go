@@ -116,13 +116,13 @@ func (e *Engine) blockersOf(h *hidden, u uniqueSchema) ([][]crdt.Value, error) {
 	for _, k := range h.t.schema.Key {
 		names = append(names, "t."+ident(k.Name))
 	}
-	where, args := h.equalIn(u, 0)
+	where, args := h.equalIn(u)
 	return e.list(fmt.Sprintf("SELECT %s FROM %s t WHERE %s", strings.Join(names, ", "), ident(h.t.name), where), len(names), args...)
 }
 
-// equalIn is the condition that a row t equals h in a unique index, and its arguments, which are numbered after those given.
-func (h *hidden) equalIn(u uniqueSchema, after int) (sql string, args []crdt.Value) {
-	row, args := h.asRow(after)
+// equalIn is the condition that a row t equals h in a unique index, and its arguments.
+func (h *hidden) equalIn(u uniqueSchema) (sql string, args []crdt.Value) {
+	row, args := h.asRow()
 	var where []string
 	for i, x := range u.Exprs {
 		collate := ""
@@ -139,11 +139,11 @@ func (h *hidden) equalIn(u uniqueSchema, after int) (sql string, args []crdt.Val
 
 // asRow is a subquery of one row with h's values under the names of their columns, and its arguments. In comparisons they
 // count as in the table: with its affinities and collations, and with its generated columns.
-func (h *hidden) asRow(after int) (sql string, args []crdt.Value) {
+func (h *hidden) asRow() (sql string, args []crdt.Value) {
 	var terms []string
 	add := func(c *columnSchema, name string, v crdt.Value) {
 		args = append(args, v)
-		term := fmt.Sprintf("?%d", after+len(args))
+		term := fmt.Sprintf("?%d", len(args))
 		if c != nil {
 			term = c.typed(term, v.Kind())
 			if !sqltext.EqualName(c.Collation, "BINARY") {

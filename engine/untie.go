@@ -254,7 +254,7 @@ func (e *Engine) knotOf(g *tangle) (*knot, error) {
 
 // uniqueValue is the same for rows that a unique index takes as equal; "" is equal to none.
 func (e *Engine) uniqueValue(h *hidden, u uniqueSchema) (string, error) {
-	row, args := h.asRow(0)
+	row, args := h.asRow()
 	where := ""
 	if u.Where != "" {
 		where = " WHERE " + u.Where
@@ -277,13 +277,12 @@ func (e *Engine) uniqueValue(h *hidden, u uniqueSchema) (string, error) {
 // metOutside says whether a reference is NULL, or means a row that is shown whatever becomes of the tangle.
 func (e *Engine) metOutside(h *hidden, fk *fkSchema, g *tangle) (bool, error) {
 	p := e.tracked(fk.Parent)
+	if p == nil || p.schema == nil || !slices.Contains(h.t.knot, p) {
+		return e.parentShown(h, fk)
+	}
 	where, args := h.refersTo(fk)
 	if where == "" {
 		return true, nil
-	}
-	if p == nil || p.schema == nil || !slices.Contains(h.t.knot, p) {
-		n, err := e.one(fmt.Sprintf("SELECT EXISTS (SELECT 1 FROM %s WHERE %s)", ident(fk.Parent), where), args...)
-		return n.Int() != 0, err
 	}
 	names := p.keyNames("")
 	list, err := e.list(fmt.Sprintf("SELECT %s FROM %s WHERE %s", strings.Join(names, ", "), ident(p.name), where), len(names), args...)
@@ -292,16 +291,10 @@ func (e *Engine) metOutside(h *hidden, fk *fkSchema, g *tangle) (bool, error) {
 
 // tellWhy notes of a row that is not shown which reference is not met, or who has its unique value: the same on all replicas.
 func (e *Engine) tellWhy(h *hidden) error {
-	for i := range h.t.schema.ForeignKeys {
-		fk := &h.t.schema.ForeignKeys[i]
-		if !h.t.obeys(fk) {
-			continue
-		}
-		if ok, err := e.parentShown(h, fk); err != nil {
-			return err
-		} else if !ok {
-			return e.tell(h, reasonForeign, orphanDetail(fk))
-		}
+	if fk, err := e.unmet(h); err != nil {
+		return err
+	} else if fk != nil {
+		return e.tell(h, reasonForeign, orphanDetail(fk))
 	}
 	list, err := e.blockers(h)
 	if err != nil || len(list) == 0 {
