@@ -189,7 +189,7 @@ func (e *Engine) parkedKeys(t *table) (*keySet, error) {
 		return nil, err
 	}
 	for _, r := range rows {
-		if e.tracked(string(r[0].Bytes())) != t {
+		if e.meant(string(r[0].Bytes())) != t { // as replay finds it
 			continue
 		}
 		p, err := crdt.DecodePackage(r[1].Bytes(), e.opt.Compressor, crdt.DefaultLimits())
