@@ -122,18 +122,24 @@ func (a *applier) drain(now *crdt.Package) error {
 			return err
 		}
 		last := chain[len(chain)-1]
+		var end *crdt.Package // known first, since it says what the set covers
 		if whole && !last.applied {
-			p, err := a.decoded(last, now)
-			if err != nil {
+			if end, err = a.decoded(last, now); err != nil {
 				return err
 			}
-			a.covers = append([]crdt.Cover{}, p.Covers...)
+			a.covers = append([]crdt.Cover{}, end.Covers...)
 		}
 		for _, w := range chain {
 			if w.applied {
 				continue
 			}
-			if err := a.applyWaiting(w, now); err != nil {
+			p := end
+			if w != last || p == nil {
+				if p, err = a.decoded(w, now); err != nil {
+					return err
+				}
+			}
+			if err := a.applyWaiting(w, p, now); err != nil {
 				return err
 			}
 		}
@@ -276,11 +282,7 @@ func (a *applier) decoded(w *waiting, now *crdt.Package) (*crdt.Package, error) 
 	return p, nil
 }
 
-func (a *applier) applyWaiting(w *waiting, now *crdt.Package) error {
-	p, err := a.decoded(w, now)
-	if err != nil {
-		return err
-	}
+func (a *applier) applyWaiting(w *waiting, p, now *crdt.Package) error {
 	if p == now {
 		a.r.State, a.r.Reason = StateApplied, ""
 	} else {
