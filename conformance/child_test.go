@@ -54,7 +54,7 @@ func TestChild(t *testing.T) {
 	case "victim":
 		victim(t, args[0], args[1], number(2))
 	case "writer":
-		busyWriter(t, args[0], number(1), number(2))
+		busyWriter(t, args[0], number(1), args[2])
 	default:
 		t.Fatal(fmt.Errorf("no role %q", role))
 	}

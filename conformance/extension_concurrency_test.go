@@ -40,7 +40,7 @@ func TestExtensionBesideOthers(t *testing.T) {
 	}()
 	pulls := 0
 	go func() {
-		for time.Now().Before(end) {
+		for pulls == 0 || time.Now().Before(end) {
 			if err := move(puller, pulled); err != nil {
 				done <- err
 				return
@@ -50,7 +50,7 @@ func TestExtensionBesideOthers(t *testing.T) {
 		done <- nil
 	}()
 	syncs := 0
-	for time.Now().Before(end) {
+	for syncs == 0 || time.Now().Before(end) {
 		if _, err := engine.Sync(t.Context(), a.engine, b.engine, engine.SyncOptions{}); err != nil {
 			t.Error(err)
 			break
@@ -89,7 +89,7 @@ func writeOn(program, path string, end time.Time) (n int, err error) {
 	if err == nil {
 		err = c.Exec("PRAGMA busy_timeout = 10000")
 	}
-	for err == nil && time.Now().Before(end) {
+	for err == nil && (n == 0 || time.Now().Before(end)) {
 		if err = c.Exec(fmt.Sprintf("BEGIN IMMEDIATE; INSERT INTO t VALUES (%d, -1); UPDATE t SET n = %d WHERE id = %d; COMMIT", n, n, n)); err == nil {
 			n++
 		}

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ncruces/go-sqlite3"
+
 	"github.com/tributary-db/tributary/conformance"
 	"github.com/tributary-db/tributary/crdt"
 	"github.com/tributary-db/tributary/engine"
@@ -90,6 +92,20 @@ func (r *replica) clone(name string) *replica {
 }
 
 // int reads one number with the plain writer.
+// pages counts how often the engine's connection has asked its pager for a page: the measure of its work that does not
+// depend on what else the machine does. https://www.sqlite.org/c3ref/c_dbstatus_options.html
+func (r *replica) pages() (n int64) {
+	r.t.Helper()
+	for _, op := range []sqlite3.DBStatus{sqlite3.DBSTATUS_CACHE_HIT, sqlite3.DBSTATUS_CACHE_MISS} {
+		count, _, err := r.closer.(*sqlite3.Conn).Status(op, false)
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		n += count
+	}
+	return n
+}
+
 func (r *replica) int(sql string) int64 {
 	r.t.Helper()
 	rows, err := conformance.ReadRows(r.writer, sql)
