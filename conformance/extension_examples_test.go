@@ -106,7 +106,7 @@ func write(t *testing.T, path, sql string) {
 // converse runs two programs whose inputs and outputs are connected crosswise.
 func converse(t *testing.T, library string, one, two []string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	ends := make(chan error, 2)
 	pipe := func() (r, w *os.File) {

@@ -224,7 +224,7 @@ func newFleet(t *testing.T, size int) (nodes []*node, store string) {
 		if n.plain, err = sqlite3.Open(n.path); err != nil {
 			t.Fatal(err)
 		}
-		n.plain.BusyTimeout(30 * time.Second)
+		n.plain.BusyTimeout(time.Minute)
 		if i == 0 {
 			n.exec("PRAGMA journal_mode=WAL; CREATE TABLE t(id TEXT PRIMARY KEY NOT NULL, a, b)")
 			if out, err := exec.Command(bin, "track", n.path, "t").CombinedOutput(); err != nil {

@@ -29,7 +29,7 @@ func scriptGet(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("usage: get URL TEXT ...")
 	}
 	var last string
-	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
 		res, err := nethttp.Get(args[0])
 		if err != nil {
 			last = err.Error()

@@ -94,7 +94,7 @@ func scriptPlain(ts *testscript.TestScript, neg bool, args []string) {
 	conn, err := sqlite3.OpenFlags(ts.MkAbs(args[0]), sqlite3.OPEN_READWRITE|sqlite3.OPEN_CREATE)
 	ts.Check(err)
 	defer conn.Close()
-	ts.Check(conn.BusyTimeout(5 * time.Second))
+	ts.Check(conn.BusyTimeout(time.Minute))
 	for _, sql := range args[1:] {
 		err := conn.Exec(sql)
 		if neg && err == nil {
@@ -146,9 +146,9 @@ func scriptAwait(ts *testscript.TestScript, neg bool, args []string) {
 	conn, err := sqlite3.OpenFlags(ts.MkAbs(args[0]), sqlite3.OPEN_READWRITE)
 	ts.Check(err)
 	defer conn.Close()
-	ts.Check(conn.BusyTimeout(time.Second))
+	ts.Check(conn.BusyTimeout(time.Minute))
 	// Another process is to do something in its own time: there is nothing to wait on but its effect.
-	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 		names, err := queryNames(conn, args[1])
 		ts.Check(err)
 		if len(names) > 0 {
@@ -166,7 +166,7 @@ func scriptLock(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	conn, err := sqlite3.OpenFlags(ts.MkAbs(args[0]), sqlite3.OPEN_READWRITE)
 	ts.Check(err)
-	ts.Check(conn.BusyTimeout(20 * time.Second))
+	ts.Check(conn.BusyTimeout(time.Minute))
 	ts.Check(conn.Exec("BEGIN IMMEDIATE"))
 	holder := ts.Value(lockKey{}).(*lockHolder)
 	holder.conn = conn

@@ -47,7 +47,7 @@ func TestSnapshots(t *testing.T) {
 		if n.plain, err = sqlite3.Open(n.path); err != nil {
 			t.Fatal(err)
 		}
-		n.plain.BusyTimeout(30 * time.Second)
+		n.plain.BusyTimeout(time.Minute)
 		if n.log, err = os.Create(n.path + ".log"); err != nil {
 			t.Fatal(err)
 		}

@@ -28,7 +28,7 @@ func (s *server) start(t *testing.T) {
 	t.Helper()
 	var l net.Listener
 	var err error
-	for end := time.Now().Add(10 * time.Second); ; { // the port may take a moment to be free again
+	for end := time.Now().Add(time.Minute); ; { // the port may take a moment to be free again
 		if l, err = net.Listen("tcp", s.addr); err == nil || time.Now().After(end) {
 			break
 		}

@@ -77,7 +77,7 @@ func TestRights(t *testing.T) {
 		})
 	}()
 	var ps []transports.Package
-	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); {
 		if ps, err = a.Ask(t.Context(), transports.Request{DB: "d", Site: siteA, Peer: siteB}); !errors.Is(err, transports.ErrNoPeer) {
 			break
 		}
