@@ -29,7 +29,7 @@ type ear struct {
 	self    crdt.Site
 	version crdt.Version // of self
 	has     crdt.VersionSet
-	level   int
+	level   int       // version of the schema that the engine has noticed
 	clock   crdt.Time // the last that was given or seen
 	pos     int64
 }
@@ -50,8 +50,11 @@ func (s *site) state() (e ear, err error) {
 	if err != nil {
 		return e, err
 	}
-	e.folded, e.self, e.level = s.ear.folded, s.e.Site(), s.level
+	e.folded, e.self = s.ear.folded, s.e.Site()
 	e.version = v[e.self]
+	if e.level, err = s.noticed(); err != nil {
+		return e, err
+	}
 	clock, err := s.int("SELECT value FROM tributary_meta WHERE key = 'clock'")
 	if err != nil {
 		return e, err
@@ -59,6 +62,30 @@ func (s *site) state() (e ear, err error) {
 	e.clock = crdt.Time(clock)
 	e.pos, err = s.int("SELECT value FROM tributary_meta WHERE key = 'pos'")
 	return e, err
+}
+
+// noticed is the version of the schema that the engine has taken in. Until then changes of what is new stay parked, though the
+// application writes there already.
+func (s *site) noticed() (level int, err error) {
+	names := map[string]bool{}
+	err = s.each("SELECT t.name || '.' || c.name FROM tributary_column c JOIN tributary_table t ON t.id = c.tbl WHERE c.name NOT NULL", func(q *sqlite3.Stmt) error {
+		names[q.ColumnText(0)] = true
+		return nil
+	})
+	for level = s.level; err == nil && level > 0; level-- {
+		missing := false
+		for i := range model {
+			t := &model[i]
+			for _, c := range t.columns {
+				is := t.from <= level && c.from <= level && level <= c.upto
+				missing = missing || is != names[t.name+"."+c.name] && (is || level > c.upto)
+			}
+		}
+		if !missing {
+			break
+		}
+	}
+	return level, err
 }
 
 // learn tells the model what was folded since it was asked last. It is asked before and after every event: so there is at
