@@ -2,7 +2,7 @@
 // each, and how fast; one that is not caught is a hole in the tests. list.go has them.
 //
 //	go run ./conformance/mutants              # all
-//	go run ./conformance/mutants -run NORMAL  # those whose name contains it
+//	go run ./conformance/mutants -run NORMAL  # those whose name matches it
 //	go run ./conformance/mutants -sim         # with the simulator as the only test
 //	go run ./conformance/mutants -report      # and write down what was found
 package main
@@ -23,7 +23,7 @@ import (
 )
 
 var (
-	only   = flag.String("run", "", "only mutants whose name contains this")
+	only   = flag.String("run", "", "only mutants whose name matches this regular expression")
 	sim    = flag.Bool("sim", false, "let the simulator catch them all, within its budget")
 	seeds  = flag.Int("seeds", 60, "of the simulator: what CI runs")
 	limit  = flag.Duration("time", 3*time.Minute, "of the simulator")
@@ -48,6 +48,10 @@ func run() (missed int, err error) {
 	if err != nil {
 		return 0, fmt.Errorf("go env: %w", err)
 	}
+	wanted, err := regexp.Compile(*only)
+	if err != nil {
+		return 0, err
+	}
 	root := filepath.Dir(strings.TrimSpace(string(out)))
 	dir, err := os.MkdirTemp("", "tributary-mutants-")
 	if err != nil {
@@ -64,7 +68,7 @@ func run() (missed int, err error) {
 	var broken error
 	results := filepath.Join(root, "conformance", "mutants", "RESULTS.md")
 	for _, m := range list {
-		if !strings.Contains(m.name, *only) {
+		if !wanted.MatchString(m.name) {
 			continue
 		}
 		v, err := m.try(dir)
@@ -90,7 +94,7 @@ func run() (missed int, err error) {
 		return missed, broken
 	}
 	if tried == 0 {
-		return 0, fmt.Errorf("no mutant has %q in its name", *only)
+		return 0, fmt.Errorf("no mutant has a name that matches %q", *only)
 	}
 	fmt.Printf("%d of %d caught\n", caught, caught+missed)
 	return missed, nil
