@@ -95,9 +95,14 @@ func (t *table) chunkAround(key []crdt.Value) *chunk {
 	return t.chunks[i]
 }
 
-// chunkFrom is the index of the first chunk that does not end before the key.
+// chunkFrom is the index of the first chunk that does not end before the key. Most work goes through a table in order, so the
+// last answer is tried first.
 func (t *table) chunkFrom(key []crdt.Value) int {
-	return sort.Search(len(t.chunks), func(i int) bool { return t.compare(t.chunks[i].hi, key) >= 0 })
+	ends := func(i int) bool { return t.compare(t.chunks[i].hi, key) >= 0 }
+	if i := t.chunk; i > len(t.chunks) || i < len(t.chunks) && !ends(i) || i > 0 && ends(i-1) {
+		t.chunk = sort.Search(len(t.chunks), ends)
+	}
+	return t.chunk
 }
 
 // overlaps says whether some chunk and the range have a key in common.

@@ -29,6 +29,7 @@ type table struct {
 	encoding string   // of texts in the database
 	listed   *keyList // keys of the chunk at listedAt; nil: it was only searched
 	listedAt int64
+	chunk    int // index that chunkFrom found last
 }
 
 // ordinal of a non-key column by name, -1 if there is none. SQLite compares names without regard to ASCII case.
