@@ -282,7 +282,13 @@ func (w *world) sync(a, b *site) error {
 	}
 	_, err := engine.Sync(context.Background(), a.e, b.e, engine.SyncOptions{MaxBytes: w.o.MaxBytes})
 	hit := a.hit() || b.hit()
-	if !hit && !a.broken && !b.broken {
+	switch {
+	case hit:
+	case a.broken || b.broken: // the sync said so and needed no disk for it; to ask them may
+		if errors.Is(err, engine.ErrForgotten) {
+			err = nil
+		}
+	default:
 		switch lost, lerr := w.eitherMisses(a, b); {
 		case lerr != nil:
 			return lerr
