@@ -243,8 +243,8 @@ func (s *site) check() error {
 
 // ledger has seen every package that anybody handed out. A dot must have one content for ever.
 type ledger struct {
-	said     map[string]string
-	eventual bool // a column that the sender has dropped comes in a package of its own, and may have its default until then
+	said      map[string]string
+	forgetful bool // somebody has dropped a column: whom it sends rows of before has the default there, and says so
 }
 
 func (l *ledger) add(body []byte) error {
@@ -276,7 +276,7 @@ func (l *ledger) add(body []byte) error {
 		for j := range r.Lives {
 			life := &r.Lives[j]
 			for c, name := range t.Columns {
-				if v, ok := life.Value(c); ok && !(l.eventual && t.Name == "t" && name == "b") {
+				if v, ok := life.Value(c); ok && !(l.forgetful && t.Name == "t" && name == "b") {
 					s := life.Write(c).Stamp
 					one(fmt.Sprintf("%s of %s in %s", name, row, s.Dot()), fmt.Sprint(s.Time, " ", v))
 				}

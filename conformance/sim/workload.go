@@ -48,6 +48,7 @@ func (s *site) migrate() error {
 		return err
 	}
 	s.level++
+	s.w.ledger.forgetful = s.w.ledger.forgetful || s.level == dropsAt
 	return s.track() // the engine notices new columns by itself
 }
 

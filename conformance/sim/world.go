@@ -85,7 +85,7 @@ var start = time.Date(2001, time.February, 3, 10, 0, 0, 0, time.UTC)
 // that was done to the world explains.
 func run(o Options, events []Event) (stats Stats, err error) {
 	w := &world{o: o, now: start, random: rand.New(rand.NewPCG(o.Seed, 0x33)), acked: map[link]int64{}, parted: map[[2]int]time.Time{},
-		retired: map[crdt.Site]bool{}, shown: map[string]shown{}, ledger: ledger{map[string]string{}, o.Eventual}, history: history{said: map[crdt.Dot][]effect{}, forked: o.Eventual}} // the model knows no rows that are ahead of their version
+		retired: map[crdt.Site]bool{}, shown: map[string]shown{}, ledger: ledger{said: map[string]string{}}, history: history{said: map[crdt.Dot][]effect{}, forked: o.Eventual}} // the model knows no rows that are ahead of their version
 	defer func() {
 		for _, s := range w.sites {
 			s.close()
