@@ -39,6 +39,8 @@ func record(name string, m mutant, v verdict, sim bool) error {
 	switch {
 	case test == "" && v.apart != "":
 		test, took = "cannot: "+v.apart, ""
+	case test == "" && sim:
+		test, took = fmt.Sprintf("not in %d worlds or %s", *seeds, *limit), ""
 	case test == "":
 		test, took = "**not caught**", ""
 	}
