@@ -123,6 +123,7 @@ func (r *reader) header() (*Package, []Site) {
 	if n := r.count("covers", r.limits.Covers, 19); n > 0 {
 		p.Covers = make([]Cover, n)
 	}
+	forgets := false
 	for i := range p.Covers {
 		c := &p.Covers[i]
 		c.Site = site()
@@ -130,6 +131,13 @@ func (r *reader) header() (*Package, []Site) {
 		copy(c.Prev[:], r.take(8))
 		copy(c.ID[:], r.take(8))
 		c.From, c.To = Version(from), Version(from+more)
+		if flags&flagForgets != 0 {
+			if n := r.uvarint(); n > more+1 {
+				r.fail(ErrCorrupt, "deletes of %d versions are forgotten, it covers %d", n, more+1)
+			} else if n > 0 {
+				c.Forgotten, forgets = Version(from+n-1), true
+			}
+		}
 		if r.err != nil {
 			return p, sites
 		}
@@ -138,6 +146,10 @@ func (r *reader) header() (*Package, []Site) {
 		} else if err := validateCover(p.Covers, i); err != nil {
 			r.fail(ErrCorrupt, "%v", err)
 		}
+	}
+
+	if flags&flagForgets != 0 && !forgets {
+		r.fail(ErrCorrupt, "it says that deletes are forgotten, and of which versions it does not")
 	}
 
 	r.section = "needs"

@@ -19,7 +19,8 @@ const (
 	flagEnds      = 1 << 1
 	flagBulk      = 1 << 2
 	flagLocalOnly = 1 << 3
-	knownFlags    = flagStarts | flagEnds | flagBulk | flagLocalOnly
+	flagForgets   = 1 << 4
+	knownFlags    = flagStarts | flagEnds | flagBulk | flagLocalOnly | flagForgets
 
 	bodyPlain = 0
 	bodyZstd  = 1
@@ -160,10 +161,11 @@ func (w *writer) collectSites() {
 func (w *writer) header(b []byte) []byte {
 	p := w.p
 	var flags byte
+	forgets := slices.ContainsFunc(p.Covers, func(c Cover) bool { return c.Forgotten > 0 })
 	for _, f := range []struct {
 		on  bool
 		bit byte
-	}{{p.Starts, flagStarts}, {p.Ends, flagEnds}, {p.Bulk, flagBulk}, {p.LocalOnly, flagLocalOnly}} {
+	}{{p.Starts, flagStarts}, {p.Ends, flagEnds}, {p.Bulk, flagBulk}, {p.LocalOnly, flagLocalOnly}, {forgets, flagForgets}} {
 		if f.on {
 			flags |= f.bit
 		}
@@ -187,6 +189,9 @@ func (w *writer) header(b []byte) []byte {
 		b = appendUvarint(b, uint64(c.To-c.From))
 		b = append(b, c.Prev[:]...)
 		b = append(b, c.ID[:]...)
+		if forgets {
+			b = appendUvarint(b, c.forgets())
+		}
 	}
 	needs := p.Needs.Sites()
 	b = appendUvarint(b, uint64(len(needs)))

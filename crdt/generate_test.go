@@ -136,7 +136,7 @@ func drawPackage(t *rapid.T) *Package {
 	for s := range byte(4) {
 		if rapid.Bool().Draw(t, "cover") {
 			from := Version(rapid.Uint64Range(1, 1<<40).Draw(t, "from"))
-			p.Covers = append(p.Covers, Cover{site(s + 1), from, from + 7, ChainID{1, s}, ChainID{2, s}}, Cover{Site: site(s + 1), From: from + 9, To: from + 9})
+			p.Covers = append(p.Covers, Cover{site(s + 1), from, from + 7, ChainID{1, s}, ChainID{2, s}, rapid.SampledFrom([]Version{0, from, from + 7}).Draw(t, "forgotten")}, Cover{Site: site(s + 1), From: from + 9, To: from + 9})
 		}
 		if rapid.Bool().Draw(t, "need") {
 			if p.Needs == nil {

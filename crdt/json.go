@@ -33,6 +33,8 @@ type (
 		To   Version `json:"to,string"`
 		Prev ChainID `json:"prev"`
 		ID   ChainID `json:"id"`
+
+		Forgotten Version `json:"forgotten,string,omitempty"`
 	}
 	tableJSON struct {
 		Name    string   `json:"name"`

@@ -31,6 +31,17 @@ type Cover struct {
 	Site     Site
 	From, To Version
 	Prev, ID ChainID // of version From-1 and of version To
+	// Forgotten is From to To if the sender may have forgotten deletes that were made in versions From to Forgotten, so that they
+	// are missing; 0: none. Who lacks some of these versions and has a row that was deleted there would keep it.
+	Forgotten Version
+}
+
+// forgets is of how many of the versions, from the first on, deletes may be missing.
+func (c *Cover) forgets() uint64 {
+	if c.Forgotten == 0 {
+		return 0
+	}
+	return uint64(c.Forgotten-c.From) + 1
 }
 
 // ChainID is the start of a hash over all changesets of a site up to one. Two contents under one dot have different

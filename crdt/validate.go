@@ -77,6 +77,9 @@ func validateCover(covers []Cover, i int) error {
 	if c.From < 1 || c.To < c.From || c.To > MaxVersion {
 		return fmt.Errorf("cover of versions %d to %d", c.From, c.To)
 	}
+	if c.Forgotten != 0 && (c.Forgotten < c.From || c.Forgotten > c.To) {
+		return fmt.Errorf("cover of versions %d to %d, of which those up to %d are forgotten", c.From, c.To, c.Forgotten)
+	}
 	if i > 0 {
 		before := covers[i-1]
 		if o := before.Site.Compare(c.Site); o > 0 || o == 0 && before.To >= c.From {

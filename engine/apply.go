@@ -268,7 +268,7 @@ func (a *applier) receive(p *crdt.Package, body []byte) error {
 		return err
 	}
 	switch {
-	case p.Starts && p.Ends && (l.reason == "" || !l.future() && !l.never() && a.o.Mode == ModeEventual):
+	case p.Starts && p.Ends && (l.reason == "" || !l.firm() && a.o.Mode == ModeEventual):
 		a.r.State = StateApplied
 		if err := a.set(p); err != nil {
 			return err
@@ -277,7 +277,7 @@ func (a *applier) receive(p *crdt.Package, body []byte) error {
 		if err := a.bulk(p, body); err != nil {
 			return err
 		}
-	case !l.future() && !l.never() && a.o.Mode == ModeEventual:
+	case !l.firm() && a.o.Mode == ModeEventual:
 		// Its rows count at once, but what its set covers only when all parts are here: the last may come first.
 		a.r.State, a.newest = StateApplied, max(a.newest, newest(p))
 		if err := a.rows(p); err != nil {
@@ -380,6 +380,9 @@ func (a *applier) covered(p *crdt.Package) error {
 	}
 	have, err := e.vector()
 	if err != nil {
+		return err
+	}
+	if err := a.inherit(p, have); err != nil {
 		return err
 	}
 	for _, c := range p.Covers {

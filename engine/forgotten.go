@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/tributary-db/tributary/crdt"
@@ -68,6 +69,44 @@ func MissesDeletes(have, forgotten crdt.VersionVector) bool {
 		}
 	}
 	return false
+}
+
+// lacksDeletes is what a package of a sender who has forgotten deletes waits for where a row that one of them removed may still be:
+// versions up to there, from a replica that knows them. MissesDeletes says the same of the whole of what a sender has
+// forgotten; a package says it of what it covers. A replica that has what the package needs has something.
+func (a *applier) lacksDeletes(p *crdt.Package, have crdt.VersionVector) lack {
+	missing, knows := -1, len(p.Needs) > 0
+	for i, c := range p.Covers {
+		if c.Forgotten == 0 {
+			continue
+		}
+		knows = knows || have[c.Site] > 0
+		if missing < 0 && have[c.Site] < c.Forgotten {
+			missing = i
+		}
+	}
+	if missing < 0 || !knows {
+		return lack{}
+	}
+	c := p.Covers[missing]
+	return lack{site: c.Site, until: int64(c.Forgotten), deletes: true, reason: fmt.Sprintf(
+		"deletes of site %s up to version %d (here: %d), which the sender has forgotten: bring them from a replica that has not, or make this one anew with clone",
+		c.Site, c.Forgotten, have[c.Site])}
+}
+
+// inherit notes the deletes that a package is about to cover and did not bring: its sender has forgotten them, and they are
+// not here either.
+func (a *applier) inherit(p *crdt.Package, have crdt.VersionVector) error {
+	without := crdt.VersionVector{}
+	for _, c := range p.Covers {
+		if have[c.Site] < c.Forgotten {
+			without[c.Site] = max(without[c.Site], c.Forgotten)
+		}
+	}
+	if len(without) == 0 {
+		return nil
+	}
+	return a.e.noteForgotten(without)
 }
 
 // learnForgotten notes what the sender has forgotten as soon as its whole state is here: the tombstones are in neither place.

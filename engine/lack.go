@@ -13,6 +13,8 @@ type lack struct {
 	site   crdt.Site
 	until  int64
 	reason string // for people
+
+	deletes bool // it is deletes that the sender has forgotten: nothing of the package may count before they are here
 }
 
 // future says that a package waits for time to pass.
@@ -20,6 +22,9 @@ func (l lack) future() bool { return l.site.IsZero() && l.until > 0 }
 
 // never says that what is lacking does not come: the package is of no use.
 func (l lack) never() bool { return l.until == math.MaxInt64 }
+
+// firm says that a package has to wait in eventual mode, too.
+func (l lack) firm() bool { return l.future() || l.never() || l.deletes }
 
 // lacks says what a package has to wait for besides the rest of its set.
 func (a *applier) lacks(p *crdt.Package) (lack, error) {
@@ -39,7 +44,7 @@ func (a *applier) lacks(p *crdt.Package) (lack, error) {
 	if put, err := a.e.putBack(p); err != nil || put {
 		return lack{site: p.Sender, until: math.MaxInt64, reason: fmt.Sprintf("the beginning of the feed of site %s, which was put back to an older state: pull it again since 0", p.Sender)}, err
 	}
-	return lack{}, nil
+	return a.lacksDeletes(p, v), nil
 }
 
 // lacking says whether a lack is one still.

@@ -105,7 +105,11 @@ func (p *inspector) text(name string, n int, pkg []byte, d *crdt.Package) error 
 		{"part", fmt.Sprintf("%d%s", d.Part, partNotes(d))},
 	}
 	for _, c := range d.Covers {
-		head = append(head, []string{"covers", fmt.Sprintf("%s versions %d to %d", c.Site, c.From, c.To)})
+		text := fmt.Sprintf("%s versions %d to %d", c.Site, c.From, c.To)
+		if c.Forgotten > 0 {
+			text += fmt.Sprintf("; the sender has forgotten deletes of versions up to %d", c.Forgotten)
+		}
+		head = append(head, []string{"covers", text})
 	}
 	for _, s := range d.Needs.Sites() {
 		head = append(head, []string{"needs", fmt.Sprintf("%s up to version %d", s, d.Needs[s])})

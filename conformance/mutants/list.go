@@ -120,6 +120,8 @@ var list = []mutant{
 	{"what no set covers is parked again and again", "engine/parked.go", "a.covers != nil && isNews(&rows[i], told)", "a.covers != nil && !isNews(&rows[i], told) && false", scenarios, "TestScenarios$/schema_parked_not_covered", ""},
 	{"tombstones of parked rows go", "engine/compact.go", "if parked.has(r[:k]) {", "if parked == nil {", scenarios, "TestScenarios$/compact_parked", ""},
 	{"what is forgotten is not noted", "engine/forgotten.go", "v.Join(upto)", "_ = upto", "./engine", "TestForgotten", ""},
+	{"a package of one who forgot is taken", "engine/forgotten.go", "if missing < 0 || !knows {", "if missing < 0 || !knows || true {", scenarios, "TestScenarios$/compact_by_hand", ""},
+	{"what a package did not bring is not passed on", "engine/forgotten.go", "return a.e.noteForgotten(without)", "return nil", scenarios, "TestScenarios$/compact_by_hand", ""},
 	{"a snapshot of one who forgot is taken", "engine/replicator/snaptake.go", "if engine.MissesDeletes(have, a.Forgotten) {", "if engine.MissesDeletes(have, a.Forgotten) && false {", "./engine/replicator", "TestSnapshotForgotten", noStop},
 	{"what a snapshot had forgotten is not passed on", "engine/replicator/snaptake.go", "r.e.LearnForgotten(ctx, a.Forgotten)", "r.e.LearnForgotten(ctx, nil)", "./engine/replicator", "TestSnapshot", noStop},
 }

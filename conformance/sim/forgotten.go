@@ -3,7 +3,6 @@ package sim
 import (
 	"context"
 	"maps"
-	"slices"
 
 	"github.com/tributary-db/tributary/crdt"
 	"github.com/tributary-db/tributary/engine"
@@ -11,9 +10,8 @@ import (
 
 // Members wait for each other before they forget a delete. A file that was put back, or a copy that no member had heard of, may
 // hold rows whose deletes are forgotten: it lacks deletes. Nobody may bring it the versions of these deletes, since they would
-// come without them. A sync refuses that by itself. A transport must ask, as the sync loop does: here a sender does not answer
-// such a receiver, and a package says what its sender has forgotten. Such a replica is cured by one that has not forgotten, or
-// made anew; what it wrote itself is brought to the others before.
+// come without them. A sync refuses that, and a package that says what its sender has forgotten waits there. Such a replica is
+// cured by one that has not forgotten, or made anew; what it wrote itself is brought to the others before.
 
 func (s *site) forgotten() (crdt.VersionVector, error) {
 	defer s.spared()()
@@ -28,33 +26,6 @@ func (s *site) lacksDeletes(forgotten crdt.VersionVector) (bool, error) {
 	defer s.spared()()
 	have, err := s.e.Vector(context.Background())
 	return err == nil && engine.MissesDeletes(have, forgotten), err
-}
-
-// hears remembers what the sender of a package that is about to come has forgotten, if the site has not got all up to there.
-func (s *site) hears(forgotten crdt.VersionVector) error {
-	defer s.spared()()
-	have, err := s.e.Vector(context.Background())
-	if err == nil && !have.Covers(forgotten) {
-		s.unlearned = append(s.unlearned, forgotten)
-	}
-	return err
-}
-
-// learnForgotten notes what senders had forgotten once all up to there is here: it came without these deletes.
-func (s *site) learnForgotten() error {
-	if len(s.unlearned) == 0 {
-		return nil
-	}
-	defer s.spared()()
-	have, err := s.e.Vector(context.Background())
-	s.unlearned = slices.DeleteFunc(s.unlearned, func(f crdt.VersionVector) bool {
-		if err != nil || !have.Covers(f) {
-			return false
-		}
-		err = s.e.LearnForgotten(context.Background(), f)
-		return err == nil
-	})
-	return err
 }
 
 // retire tells a site not to wait any more for identities that no site goes by: those of lives that have ended.

@@ -21,7 +21,6 @@ type message struct {
 	damaged      bool
 	link         link
 	since, until int64
-	forgotten    crdt.VersionVector // of the sender, at most that
 }
 
 // link is what a sender remembers of a receiver: identities, not machines, so that a restored replica begins anew.
@@ -71,19 +70,12 @@ func (w *world) send(from, to *site, r *rand.Rand) error {
 	if err := from.done(failed); err != nil || failed != nil {
 		return err // what was pulled before the failure has not left the house
 	}
-	forgotten, err := from.forgotten()
-	if err != nil {
-		return err
-	}
 	if ends, err := from.ends(at); err != nil {
 		return err
 	} else if !ends && len(out) > 0 {
 		out[len(out)-1].until = 0
 	}
 	for _, m := range out {
-		if !o.LocalOnly { // which says nothing of other sites' versions
-			m.forgotten = forgotten
-		}
 		w.kept = append(w.kept, m)
 		w.stats.Digest = digest(w.stats.Digest, m.body)
 		if err := w.ledger.add(m.body); err != nil {
@@ -159,13 +151,6 @@ func (w *world) deliver(m message) error {
 		w.stats.Dropped++
 		return nil
 	}
-	if lost, err := m.to.lacksDeletes(m.forgotten); err != nil || lost {
-		w.stats.Lacking++
-		return err
-	}
-	if err := m.to.hears(m.forgotten); err != nil {
-		return err
-	}
 	before := m.to.db.TotalChanges()
 	mode := engine.ModeCausal
 	if w.o.Eventual && len(m.body)%4 > 0 {
@@ -209,9 +194,6 @@ func (w *world) deliver(m message) error {
 	}
 	if r.State == engine.StateDuplicate {
 		return nil // nothing was committed
-	}
-	if err := m.to.learnForgotten(); err != nil {
-		return err
 	}
 	return m.to.isDurable()
 }

@@ -14,7 +14,6 @@ import (
 	"github.com/ncruces/go-sqlite3/vfs"
 
 	"github.com/tributary-db/tributary/conformance/faultdisk"
-	"github.com/tributary-db/tributary/crdt"
 	"github.com/tributary-db/tributary/engine"
 	"github.com/tributary-db/tributary/vtab/ncruces"
 )
@@ -40,8 +39,6 @@ type site struct {
 	broken  bool    // the disk fails for a while
 	failed  int     // operations that it refused since done was asked last
 	ear     ear
-
-	unlearned []crdt.VersionVector // what was forgotten by senders of sets that are not complete here
 }
 
 // backup is a file that was put away, and what was durable in it.

@@ -155,7 +155,7 @@ func (w *world) event(e Event) error {
 			return nil
 		}
 		m := w.kept[r.IntN(len(w.kept))]
-		return w.deliver(message{to: a, body: m.body, forgotten: m.forgotten})
+		return w.deliver(message{to: a, body: m.body})
 	case Fold:
 		return w.look(a)
 	case Compact:

@@ -23,6 +23,7 @@ except ImportError:
 
 # Limits of the format.
 MAX_BYTES, MAX_ROWS, MAX_TABLES, MAX_COLUMNS = 1 << 30, 1 << 26, 1 << 14, 2048
+FORGETS = 1 << 4  # a flag
 MAX_SITES, MAX_COVERS, MAX_NAME, MAX_CELLS = 1 << 16, 1 << 20, 4096, 1 << 20
 MAX_VERSION, MAX_TIME = 1 << 62, (1 << 63) - 1
 
@@ -222,7 +223,7 @@ def decompress(b, plain):
 
 def read_header(r):
     flags = r.byte()
-    if flags & ~0xF:
+    if flags & ~0x1F:
         raise Refused("unsupported", "flags %#x" % flags)
     p = {"flags": flags, "sender": r.take(16).hex(), "scope": r.u64(), "sent": r.u64(), "covers": [], "needs": {}, "tables": [], "rows": []}
     p["since"], interval, p["part"] = r.varint(), r.varint(), r.varint()
@@ -241,8 +242,13 @@ def read_header(r):
         c = {"site": site(), "from": r.varint()}
         c["to"] = c["from"] + r.varint()
         c["prev"], c["id"] = r.take(8).hex(), r.take(8).hex()
+        c["forgotten"] = 0
+        if flags & FORGETS:
+            forgets = r.varint()
+            c["forgotten"] = c["from"] + forgets - 1 if forgets else 0
         p["covers"].append(c)
     check_covers(p["covers"])
+    corrupt(bool(flags & FORGETS) == any(c["forgotten"] for c in p["covers"]), "the flag of forgotten deletes, and none")
     last = ""
     for _ in range(r.count(MAX_SITES, 2)):
         s, v = site(), r.varint()
@@ -267,6 +273,7 @@ def check_covers(covers):
     for c in covers:
         corrupt(1 <= c["from"] <= c["to"] <= MAX_VERSION, "cover without versions")
         corrupt((c["site"], c["from"]) > last, "covers overlap or do not ascend")
+        corrupt(c["forgotten"] == 0 or c["from"] <= c["forgotten"] <= c["to"], "deletes of other versions than it covers are forgotten")
         last = (c["site"], c["to"])
 
 
@@ -494,8 +501,10 @@ def package_of_json(j):
          "needs": {site_of(s): v for s, v in sorted(j.get("needs", {}).items())}}
     check_numbers(p)
     for c in j.get("covers", []):
-        only(c, "site", "from", "to", "prev", "id")
-        p["covers"].append({"site": site_of(c["site"]), "from": decimal(c["from"]), "to": decimal(c["to"]), "prev": c["prev"], "id": c["id"]})
+        only(c, "site", "from", "to", "prev", "id", "forgotten")
+        forgotten = decimal(c.get("forgotten", "0"))
+        p["covers"].append({"site": site_of(c["site"]), "from": decimal(c["from"]), "to": decimal(c["to"]), "prev": c["prev"], "id": c["id"], "forgotten": forgotten})
+        p["flags"] |= FORGETS if forgotten else 0
     check_covers(p["covers"])
     for t in j.get("tables", []):
         only(t, "name", "key", "columns")
@@ -617,7 +626,7 @@ def package_text(p):
     out = [" ".join(["package"] + [f for i, f in enumerate(names) if p["flags"] >> i & 1])]
     out.append("sender %s scope %d sent %d" % (p["sender"], p["scope"], p["sent"]))
     out.append("since %d until %d part %d" % (p["since"], p["until"], p["part"]))
-    out += ["cover %s %d-%d %s %s" % (c["site"], c["from"], c["to"], c["prev"], c["id"]) for c in p["covers"]]
+    out += ["cover %s %d-%d %s %s" % (c["site"], c["from"], c["to"], c["prev"], c["id"]) + (" forgotten to %d" % c["forgotten"] if c["forgotten"] else "") for c in p["covers"]]
     out += ["need %s %d" % n for n in p["needs"].items()]
     out += ["table %s key %s columns %s" % (quoted(t["name"].encode()), names_text(t["key"]), names_text(t["columns"])) for t in p["tables"]]
     for row in p["rows"]:

@@ -68,7 +68,11 @@ func RenderPackage(p *crdt.Package) string {
 	}
 	fmt.Fprintf(&b, "\nsender %s scope %d sent %d\nsince %d until %d part %d\n", p.Sender, p.Scope, int64(p.Sent), p.Since, p.Until, p.Part)
 	for _, c := range p.Covers {
-		fmt.Fprintf(&b, "cover %s %d-%d %s %s\n", c.Site, c.From, c.To, c.Prev, c.ID)
+		fmt.Fprintf(&b, "cover %s %d-%d %s %s", c.Site, c.From, c.To, c.Prev, c.ID)
+		if c.Forgotten > 0 {
+			fmt.Fprintf(&b, " forgotten to %d", c.Forgotten)
+		}
+		b.WriteString("\n")
 	}
 	for _, s := range p.Needs.Sites() {
 		fmt.Fprintf(&b, "need %s %d\n", s, p.Needs[s])

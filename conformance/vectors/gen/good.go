@@ -69,7 +69,7 @@ func (a *all) packages() {
 		a.add(vectors.KindPackage, name, vectors.Accept, comment, bin(encode(p)))
 	}
 	ok("empty", "the smallest package says nothing", &crdt.Package{})
-	ok("flags", "all flags, and every number of the header", &crdt.Package{Starts: true, Ends: true, Bulk: true, LocalOnly: true,
+	ok("flags", "the flags that ask for nothing else, and every number of the header", &crdt.Package{Starts: true, Ends: true, Bulk: true, LocalOnly: true,
 		Scope: math.MaxUint64, Since: 1 << 40, Until: 1<<40 + 300, Part: 7, Sent: base + 5})
 	ok("greatest_header", "the ends of the ranges", &crdt.Package{Since: 0, Until: math.MaxInt64, Part: math.MaxInt32, Sent: math.MaxInt64,
 		Covers: []crdt.Cover{{Site: site(0), From: 1, To: crdt.MaxVersion}}, Needs: crdt.VersionVector{site(0xff): crdt.MaxVersion}})
@@ -78,6 +78,8 @@ func (a *all) packages() {
 		{Site: site(1), From: 5, To: 5, Prev: crdt.ChainID{9}, ID: crdt.ChainID{10}},
 		{Site: site(2), From: 1 << 40, To: 1 << 41}},
 		Needs: crdt.VersionVector{site(1): 7, site(3): 1}})
+	ok("covers_forgotten", "deletes of versions 1 and 2 may be missing, and of no version of the other site", &crdt.Package{Ends: true, Covers: []crdt.Cover{
+		{Site: site(1), From: 1, To: 3, Forgotten: 2}, {Site: site(2), From: 4, To: 4}}})
 	ok("tables", "one name with two sets of columns, odd names, a table without other columns", &crdt.Package{Tables: []crdt.Table{
 		{Name: "t", Key: []string{"k"}, Columns: []string{"a"}}, {Name: "t", Key: []string{"k"}, Columns: []string{"a", "b"}},
 		{Name: "", Key: []string{"", "naïve"}}, {Name: `a "quoted" 'name'`, Key: []string{"x\x00y"}}}})
