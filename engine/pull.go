@@ -249,12 +249,7 @@ func (p *pull) interval() (err error) {
 			return err
 		}
 	}
-	forgotten := crdt.VersionVector{}
-	if p.only == nil { // the changes of some sites bring no deletes of others, and make up for no state
-		if forgotten, err = p.e.forgotten(); err != nil {
-			return err
-		}
-	}
+	var forgotten crdt.VersionVector
 	for _, s := range now.Sites() {
 		if now[s] == p.needs[s] || p.only != nil && !p.only[s] {
 			continue
@@ -269,6 +264,11 @@ func (p *pull) interval() (err error) {
 		}
 		if c.ID, err = p.e.chainID(s, now[s]); err != nil {
 			return err
+		}
+		if forgotten == nil && p.only == nil { // the changes of some sites bring no deletes of others, and make up for no state
+			if forgotten, err = p.e.forgotten(); err != nil {
+				return err
+			}
 		}
 		if f := forgotten[s]; f >= c.From {
 			c.Forgotten = min(f, c.To)
