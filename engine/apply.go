@@ -375,15 +375,17 @@ func (a *applier) covered(p *crdt.Package) error {
 		return nil
 	}
 	e := a.e
-	if len(p.Covers) > 0 || len(p.Rows) > 0 {
-		a.pos++ // a place for what is covered; nothing moves for a package that says only how far its sender is
-	}
 	have, err := e.vector()
 	if err != nil {
 		return err
 	}
 	if err := a.inherit(p, have); err != nil {
 		return err
+	}
+	// A place for what is covered, if anything is new in that. A position at which no version ends is one inside a set to those
+	// who pull from there.
+	if slices.ContainsFunc(p.Covers, func(c crdt.Cover) bool { return c.To > have[c.Site] && c.From <= have[c.Site]+1 }) {
+		a.pos++
 	}
 	for _, c := range p.Covers {
 		ord, err := e.ordinal(c.Site)
