@@ -59,6 +59,9 @@ func (e *Engine) Compact(ctx context.Context) (r CompactResult, err error) {
 		if err := e.dropEnded(); err != nil {
 			return err
 		}
+		if err := e.dropLeftClocks(); err != nil {
+			return err
+		}
 		if _, err := e.dropSuperseded(); err != nil {
 			return err
 		}

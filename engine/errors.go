@@ -33,6 +33,7 @@ func (e *PartialError) Unwrap() error { return e.Err }
 const (
 	codeError       = 1
 	codeBusy        = 5
+	codeLocked      = 6
 	codeReadOnly    = 8
 	codeTooBig      = 18
 	codeConstraint  = 19

@@ -277,7 +277,7 @@ func (e *Engine) untrack(t *table) error {
 	if err := e.Close(); err != nil { // a table cannot be dropped under its statements
 		return err
 	}
-	if err := e.conn.Exec("DROP TABLE IF EXISTS " + clockTable(t.id)); err != nil {
+	if err := e.dropClock(clockTable(t.id)); err != nil {
 		return err
 	}
 	for _, sql := range []string{"DELETE FROM tributary_column WHERE tbl = ?1", "DELETE FROM tributary_former WHERE tbl = ?1", "DELETE FROM tributary_feed WHERE tbl = ?1",
@@ -287,6 +287,30 @@ func (e *Engine) untrack(t *table) error {
 		}
 	}
 	return e.reload()
+}
+
+// dropClock drops a clock table. SQLite drops nothing while the connection runs a SELECT, which may be the one that reads a
+// stream: then the table is made empty, and compact drops it.
+func (e *Engine) dropClock(name string) error {
+	err := e.conn.Exec("DROP TABLE IF EXISTS " + name)
+	if isCode(err, codeLocked) {
+		err = e.conn.Exec("DELETE FROM " + name)
+	}
+	return err
+}
+
+// dropLeftClocks drops the clock tables that dropClock has left.
+func (e *Engine) dropLeftClocks() error {
+	left, err := e.list("SELECT name FROM sqlite_schema WHERE type = 'table' AND name GLOB 'tributary_clock_[0-9]*' AND CAST(substr(name, 17) AS INTEGER) NOT IN (SELECT id FROM tributary_table)", 1)
+	if err != nil {
+		return err
+	}
+	for _, r := range left {
+		if err := e.dropClock(ident(string(r[0].Bytes()))); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Tables lists the tracked tables by name.

@@ -256,3 +256,13 @@ func TestCompactWaitsForAStreamThatWasRead(t *testing.T) {
 	s.exec("UPDATE o SET acked = (SELECT max(cursor) FROM o)")
 	s.want("SELECT tributary_compact() ->> 'tombstones'", "1")
 }
+
+// SQLite drops no table while the connection reads another, as a SELECT of packages does.
+func TestSelectAfterTableIsDropped(t *testing.T) {
+	s := newSite(t)
+	s.exec("CREATE TABLE u(id INTEGER PRIMARY KEY, v); INSERT INTO u VALUES (1, 'a'); SELECT tributary_track('u'); UPDATE u SET v = 'b'; SELECT tributary_fold(); DROP TABLE u")
+	s.want("SELECT count(package) FROM o", "1")
+	s.exec("SELECT tributary_compact()")
+	s.want("SELECT (SELECT count(*) FROM tributary_table) = count(*) FROM sqlite_schema WHERE type = 'table' AND name GLOB 'tributary_clock_*'", "1")
+	s.want("SELECT tributary_check()", "'[]'")
+}
