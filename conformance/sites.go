@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -129,17 +130,29 @@ func (r *runner) stepBackup(s step) error {
 	}
 	to := filepath.Join(r.dir, s.args[1]+".backup")
 	r.backups[s.args[1]] = to
-	return r.swap(s.args[0], func(path string) error { return copyFile(path, to) })
+	return r.swap(s.args[0], func(path string) error {
+		return cmp.Or(copyFile(path, to), copyFile(path+sideFile, to+sideFile))
+	})
 }
 
-// stepRestore puts a backup back under the site's path; the side file stays as it was, as after a restore by hand.
+// sideFile is what engine.SideFile adds to the name of a database.
+const sideFile = "-tributary"
+
+// stepRestore puts a backup back under the site's path; the side file stays as it was, as after a restore by hand, or is put
+// back too.
 func (r *runner) stepRestore(s step) error {
-	if len(s.args) != 2 || r.backups[s.args[1]] == "" {
-		return errors.New("usage: restore SITE NAME")
+	whole := len(s.args) == 3 && s.args[2] == "whole"
+	if len(s.args) != 2 && !whole || r.backups[s.args[1]] == "" {
+		return errors.New("usage: restore SITE NAME [whole]")
 	}
 	return r.swap(s.args[0], func(path string) error {
 		for _, tail := range []string{"-wal", "-shm", "-journal"} {
 			if err := os.Remove(path + tail); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return err
+			}
+		}
+		if whole {
+			if err := copyFile(r.backups[s.args[1]]+sideFile, path+sideFile); err != nil {
 				return err
 			}
 		}

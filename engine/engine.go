@@ -28,6 +28,7 @@ type Engine struct {
 	temp        int64 // the same of temporary tables
 	bases       int64 // position of the newest base chunk that tables were read at
 	checked     bool  // the identity was compared with the side file
+	witnessed   int64 // a position that the side file has
 	prog        reporter
 	stolen      bool         // another file was found to use this site's id: take a new one once the transaction has ended
 	folded      crdt.Version // newest version folded in the open transaction, for the side file

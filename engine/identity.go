@@ -25,6 +25,9 @@ type Evidence struct {
 	Inode string `json:"inode"` // file number, "" where the system has none
 	// Version is a version that the site is known to have committed: a database that knows less was restored.
 	Version crdt.Version `json:"version"`
+	// Position is one of its feed that others may know. A database that is before it was restored too, to a state that lacks nothing
+	// of its own: it keeps its id, and goes on behind that position, so that none means two things.
+	Position int64 `json:"position"`
 }
 
 // IdentityStore keeps the evidence that a database file is the one it was. Load returns fs.ErrNotExist when there is none.
@@ -117,7 +120,7 @@ func (e *Engine) newNonce() error {
 	if err := e.opt.Identity.Save(name, Evidence{Nonce: nonce, Path: name, Inode: e.opt.Identity.Inode(name)}); err != nil {
 		return fmt.Errorf("writing the identity beside the database: %w", err)
 	}
-	e.checked = true
+	e.checked, e.witnessed = true, 0
 	return nil
 }
 
@@ -150,14 +153,24 @@ func (e *Engine) verifyIdentity() error {
 		_, err := e.remint()
 		return err
 	}
+	pos, err := e.pos()
+	if err != nil {
+		return err
+	}
+	if pos < ev.Position {
+		if err := e.setMeta("pos", crdt.Int(ev.Position)); err != nil {
+			return err
+		}
+	}
+	e.witnessed = max(pos, ev.Position)
 	here := e.opt.Identity.Inode(name)
 	if ev.Inode != here && ev.Path != name && e.opt.Identity.Inode(ev.Path) == ev.Inode {
 		// Copied together with its side file, and the original is still there.
 		if _, err := e.remint(); err != nil {
 			return err
 		}
-	} else if ev.Path != name || ev.Inode != here {
-		if err := e.opt.Identity.Save(name, Evidence{Nonce: ev.Nonce, Path: name, Inode: here, Version: ev.Version}); err != nil {
+	} else if ev.Path != name || ev.Inode != here || ev.Position < pos {
+		if err := e.opt.Identity.Save(name, Evidence{Nonce: ev.Nonce, Path: name, Inode: here, Version: ev.Version, Position: e.witnessed}); err != nil {
 			return err
 		}
 	}
@@ -170,17 +183,18 @@ func (e *Engine) ownVersion() (crdt.Version, error) {
 	return crdt.Version(v.Int()), err
 }
 
-// witness notes beside the database that a version has been committed. It is best effort: without it a restored
-// backup is found out by the first peer instead of here.
-func (e *Engine) witness(v crdt.Version) {
+// witness notes beside the database that a version has been committed, 0 for none, and a position that others get to know. It
+// is best effort: without it a restored backup is found out by the first peer instead of here.
+func (e *Engine) witness(v crdt.Version, pos int64) {
 	name := e.conn.Filename()
-	if name == "" || v == 0 {
+	if name == "" || v == 0 && pos <= e.witnessed || e.conn.ReadOnly() {
 		return
 	}
-	if ev, err := e.opt.Identity.Load(name); err == nil && ev.Version < v {
-		ev.Version = v
+	if ev, err := e.opt.Identity.Load(name); err == nil && (ev.Version < v || ev.Position < pos) {
+		ev.Version, ev.Position = max(ev.Version, v), max(ev.Position, pos)
 		_ = e.opt.Identity.Save(name, ev)
 	}
+	e.witnessed = max(e.witnessed, pos)
 }
 
 // Remint gives this database a new site id; what it wrote under the old one stays as that site's history.

@@ -68,14 +68,14 @@ func (e *Engine) reread(ctx context.Context, s crdt.Site) error {
 }
 
 // putBack says whether a package goes on from the cursor, at which its sender had more than it has there now, or anywhere. What
-// it covers may be incomplete. Of sites that the package leaves out it needs all that the sender has. An earlier beginning is
-// that of a stream which was put back together with its file.
+// it covers may be incomplete; of a set in parts, those up to the cursor were taken for what is here. Of sites that the package
+// leaves out it needs all that the sender has. An earlier beginning is that of a stream which was put back together with its file.
 func (e *Engine) putBack(p *crdt.Package) (bool, error) {
 	if p.Since == 0 || p.Scope != 0 || p.LocalOnly {
 		return false, nil
 	}
 	cursor, upon, err := e.cursorOf(p.Sender)
-	if err != nil || cursor != p.Since {
+	if err != nil || cursor < p.Since || cursor > p.Since && p.Starts {
 		return false, err
 	}
 	return p.Starts && !p.Needs.Covers(upon) || p.Ends && !known(p).Covers(upon), nil
@@ -100,13 +100,21 @@ func (e *Engine) misled(p *crdt.Package) (bool, error) {
 	return err == nil && !hasAll(have, p.Covers), err
 }
 
-// unmislead begins a sender's feed again, of which the cursor was not true.
+// unmislead begins a sender's feed again, of which the cursor was not true. The parts of a set that were taken for what is here have
+// to come once more.
 func (e *Engine) unmislead(p *crdt.Package) error {
 	cursor, err := e.peerCursor(p.Sender)
-	if err != nil || cursor < p.Until || p.Scope != 0 {
+	if err != nil || p.Scope != 0 {
 		return err
 	}
-	if misled, err := e.misled(p); err != nil || !misled {
+	untrue := false
+	switch {
+	case cursor >= p.Until:
+		untrue, err = e.misled(p)
+	case !p.Starts:
+		untrue, err = e.putBack(p)
+	}
+	if err != nil || !untrue {
 		return err
 	}
 	return e.run("UPDATE tributary_peer SET cursor = 0, upon = '', error = ?2 WHERE site = ?1", crdt.Int(e.ords[p.Sender]),

@@ -127,6 +127,7 @@ func (e *Engine) startPull(ctx context.Context, o PullOptions) (*pull, error) {
 		p.close()
 		return nil, err
 	}
+	e.witness(0, p.until)
 	return p, nil
 }
 

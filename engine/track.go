@@ -89,7 +89,10 @@ func (e *Engine) done(err error) error {
 		e.forget()
 		e.checked, e.folded = false, 0 // the caller may still roll it back
 	case e.folded > 0:
-		e.witness(e.folded)
+		pos, perr := e.pos()
+		if perr == nil {
+			e.witness(e.folded, pos)
+		}
 		e.folded = 0
 	}
 	return err

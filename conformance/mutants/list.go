@@ -78,7 +78,9 @@ var list = []mutant{
 	{"quarantine has no defaults", "engine/hidden.go", "err = e.fillDefaults(h)", "_ = e.fillDefaults", scenarios, "TestScenarios$/schema_hidden", ""},
 
 	{"parts of who was retired wait for ever", "engine/batch.go", "return e.run(\"DELETE FROM tributary_waiting WHERE sender = ?1 OR sender IN (SELECT", "return e.run(\"DELETE FROM tributary_waiting WHERE sender = ?1 AND sender IN (SELECT", "./engine", "TestCompactDropsEnded", ""},
-	{"a cursor of a feed that was put back is trusted", "engine/peercursor.go", "err != nil || !then.Equal(upon)", "err != nil || false && !then.Equal(upon)", scenarios, "TestScenarios$/identity_restored_unsent", ""},
+	{"positions of a feed are given anew", "engine/identity.go", "if pos < ev.Position {", "if pos < ev.Position && false {", scenarios, "TestScenarios$/identity_restored_positions", ""},
+	{"positions that others know are not noted", "engine/pull.go", "e.witness(0, p.until)", "", scenarios, "TestScenarios$/identity_restored_positions", ""},
+	{"parts up to a cursor that is not true are here", "engine/peercursor.go", "case !p.Starts:", "case !p.Starts && false:", scenarios, "TestScenarios$/identity_restored_parts", ""},
 	{"what goes on from such a cursor is applied", "engine/peercursor.go", "p.Ends && !known(p).Covers(upon)", "false", scenarios, "TestScenarios$/identity_restored_cursor", ""},
 	{"old parts bring rows back", "engine/forgotten.go", "here || !b.a.forgotten.Has(d)", "here || d.Version > 0", scenarios, "TestScenarios$/compact_old_parts", ""},
 	{"a stream that has not acknowledged holds no tombstones", "engine/compact.go", "c.pos > upto ||", "upto < 0 ||", "./engine", "TestCompactWaitsForStreams", noStream},
