@@ -257,8 +257,6 @@ func (w *world) snapshot(e Event) {
 func (w *world) restore(s *site, r *rand.Rand) error {
 	for range w.sites {
 		if m := s.moment; m != nil && m.ear.self == s.ear.self && m.ear.version == s.ear.version && m.ear.pos < s.ear.pos {
-			// Nobody but the engine can tell a cursor from before, whose position may be inside a version now: see README, not covered.
-			maps.DeleteFunc(w.acked, func(l link, _ int64) bool { return l.from == s.e.Site() })
 			if err := w.putBack(s, m); err != nil {
 				return err
 			}
