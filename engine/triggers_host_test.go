@@ -86,7 +86,7 @@ func (c *captured) mustExec(sql string) {
 	}
 }
 
-var failedLine = regexp.MustCompile(`(?m)^.*rror.* near line (\d+)`)
+var failedLine = regexp.MustCompile(`(?m)^.*rror.* near line (\d+).*`)
 
 // run runs a script in one connection of the host, one statement a line. Those that begin with ! must fail, the others not.
 func (c *captured) run(script string) {

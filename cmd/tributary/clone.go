@@ -123,6 +123,8 @@ func (a *app) cloneTarget(ctx context.Context, src, dst string, force bool) erro
 		return inFile(dst, reason(err))
 	case info.IsDir():
 		return inFile(dst, errors.New("is a folder; name the new file"))
+	case !info.Mode().IsRegular():
+		return inFile(dst, errors.New("is a device or a pipe; name the new file"))
 	case !force:
 		return inFile(dst, errors.New("exists already; name another file, or replace it with --force"))
 	}

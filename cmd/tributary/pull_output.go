@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -33,12 +34,37 @@ func (a *app) newPackageOutput(name string, format engine.Format) (packageOutput
 		}
 		return &folderOutput{folder: name, format: format, files: []string{}}, nil
 	}
-	f, err := createTemp(filepath.Dir(name))
+	info, err := os.Stat(name)
+	if err == nil && !info.Mode().IsRegular() { // a device or a pipe: a file in its place would not be what was asked for
+		f, err := os.OpenFile(name, os.O_WRONLY, 0)
+		if err != nil {
+			return nil, inFile(name, reason(err))
+		}
+		s, err := newStream(f, format)
+		return &throughOutput{stream: s, file: f, name: name}, err
+	}
+	to := linked(name) // the file is replaced, not the link to it
+	f, err := createTemp(filepath.Dir(to))
 	if err != nil {
 		return nil, inFile(name, reason(err))
 	}
 	s, err := newStream(f, format)
-	return &fileOutput{stream: s, file: f, name: name}, err
+	return &fileOutput{stream: s, file: f, to: to, name: name}, err
+}
+
+// linked follows symbolic links, also one to a file that is still to be made.
+func linked(name string) string {
+	for range 40 { // as many as Linux follows
+		to, err := os.Readlink(name)
+		if err != nil {
+			break
+		}
+		if !filepath.IsAbs(to) {
+			to = filepath.Join(filepath.Dir(name), to)
+		}
+		name = to
+	}
+	return name
 }
 
 // packageStream writes packages one after the other, in the form that readPackages takes apart again.
@@ -72,10 +98,28 @@ func (s *stdoutOutput) add(_ crdt.Site, p engine.Pulled) error { return s.packag
 func (s *stdoutOutput) finish() ([]string, error)              { return []string{}, s.packageStream.finish() }
 func (s *stdoutOutput) abandon()                               {}
 
+// throughOutput writes to what is no file and has a name.
+type throughOutput struct {
+	stream packageStream
+	file   *os.File
+	name   string
+}
+
+func (o *throughOutput) add(_ crdt.Site, p engine.Pulled) error { return o.stream.add(p.Package) }
+func (o *throughOutput) abandon()                               { o.file.Close() }
+
+func (o *throughOutput) finish() ([]string, error) {
+	if err := errors.Join(o.stream.finish(), o.file.Close()); err != nil {
+		return nil, err
+	}
+	return []string{o.name}, nil
+}
+
 // fileOutput collects all packages in a file that gets its name when it is complete.
 type fileOutput struct {
 	stream packageStream
 	file   *os.File
+	to     string // name, with links followed
 	name   string
 	done   bool
 }
@@ -86,7 +130,7 @@ func (f *fileOutput) finish() ([]string, error) {
 	if err := f.stream.finish(); err != nil {
 		return nil, err
 	}
-	if err := publish(f.file, f.name); err != nil {
+	if err := publish(f.file, f.to); err != nil {
 		return nil, err
 	}
 	f.done = true
