@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/tributary-db/tributary/engine/internal/sqltext"
@@ -180,7 +181,7 @@ func (g triggerText) newValue(name string) (value string, columns []string) {
 	value = "NEW." + sqltext.Ident(name)
 	if c := g.columnNamed(name); c != nil {
 		if c.hasSubstitute() {
-			value = fmt.Sprintf("ifnull(%s, (%s))", value, c.defaultSQL())
+			value = fmt.Sprintf("ifnull(%s, (%s))", value, c.storedDefault())
 		}
 		return value, nil
 	}
@@ -199,6 +200,23 @@ func (g triggerText) newValue(name string) (value string, columns []string) {
 
 // hasSubstitute says whether REPLACE turns NULL into the default. https://sqlite.org/lang_conflict.html
 func (c *columnSchema) hasSubstitute() bool { return c.NotNull && c.Default != "" }
+
+// storedDefault is a default that is a literal as the column stores it: a TEXT column makes '5' of 5.
+func (c *columnSchema) storedDefault() string {
+	d := c.defaultSQL()
+	_, err := strconv.ParseFloat(strings.Trim(d, "'"), 64)
+	switch {
+	case err != nil:
+		return d
+	case c.Affinity == 'T':
+		return "CAST(" + d + " AS TEXT)"
+	case c.Affinity == 'R':
+		return "CAST(" + d + " AS REAL)"
+	case c.Affinity != 'B':
+		return "CAST(CAST(" + d + " AS TEXT) AS NUMERIC)" // 100 of 1e2, too
+	}
+	return d
+}
 
 // notAColumn reports whether a name stands where no column can: before the parenthesis of a call, after COLLATE, in the
 // type of a CAST, or as one of the operators that are also allowed as bare names.
