@@ -122,7 +122,8 @@ func (a *applier) learnForgotten() error {
 }
 
 // dropForgotten takes from the changes the inserts whose deletes are forgotten: all members had them, and they are not here.
-// They come in packages of long ago, as parts of a set whose versions came another way.
+// They come in packages of long ago, as parts of a set whose versions came another way. So do the deletes themselves, from
+// who has not forgotten them; they would take positions for no version.
 func (b *batch) dropForgotten() error {
 	if b.a.replaying { // what was parked has its versions counted, and is not here
 		return nil
@@ -136,6 +137,7 @@ func (b *batch) dropForgotten() error {
 	if len(b.a.forgotten) == 0 {
 		return nil
 	}
+	asked, parked := false, false
 	for i := range b.rows {
 		r := &b.rows[i]
 		for j := 0; j < len(r.Lives); {
@@ -147,6 +149,20 @@ func (b *batch) dropForgotten() error {
 				continue
 			}
 			r.Lives = slices.Concat(r.Lives[:j], r.Lives[j+1:]) // the package's own stay
+		}
+		if len(r.Lives) > 0 || b.known[i] || b.base[i] || r.Deleter.IsZero() || !b.a.forgotten.Has(r.Deleter.Dot()) ||
+			slices.ContainsFunc(r.Deleted, func(d crdt.Dot) bool { return !b.a.forgotten.Has(d) }) {
+			continue
+		}
+		if !asked { // what is parked may need the delete: see parkedKeys
+			v, err := b.a.e.one("SELECT EXISTS (SELECT 1 FROM tributary_unknown)")
+			if err != nil {
+				return err
+			}
+			asked, parked = true, v.Int() != 0
+		}
+		if !parked {
+			r.Deleted = nil
 		}
 	}
 	return nil
