@@ -218,9 +218,13 @@ func (f *folder) table(t *table, added crdt.ColumnSet) error {
 				spelled = r[3+n : 3+2*n]
 			}
 			cur.key = cloneKey(spelled)
+			// A REPLACE may spell an equal key differently; then it is another row. Of a base row, the first entry says how it was.
+			was := r[3 : 3+n]
 			if cur.known {
-				// A REPLACE may spell an equal key differently; then it is another row.
-				cur.respelled = cur.present && compareKeys(cur.key, r[3+2*n:3+3*n]) != 0
+				was = r[3+2*n : 3+3*n]
+			}
+			cur.respelled = cur.present && compareKeys(cur.key, was) != 0
+			if cur.known {
 				if err := f.e.decodeClock(r[3+3*n:], &cur.clock); err != nil {
 					return err
 				}
