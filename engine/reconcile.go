@@ -18,6 +18,9 @@ func fingerprint(s *tableSchema) string {
 	for _, u := range s.Unique {
 		fmt.Fprintf(h, "%q\n", u)
 	}
+	if s.cascadesToItself() {
+		fmt.Fprintln(h, "cascades")
+	}
 	return fmt.Sprintf("%x", h.Sum(nil)[:12])
 }
 

@@ -29,7 +29,7 @@ const feedTime = "CAST(julianday() * 86400000.0 - 210866759999999.5 AS INTEGER)"
 
 // triggerNames are all the triggers that a tracked table can have; some tables need fewer.
 func triggerNames(id int64) []string {
-	kinds := []string{"insert", "update", "rekey", "delete", "evict_insert", "evict_update", "evict_rowid"}
+	kinds := []string{"insert", "update", "rekey", "delete", "evict_insert", "evict_update", "evict_rowid", "evict_key"}
 	for i, k := range kinds {
 		kinds[i] = triggerName(id, k)
 	}

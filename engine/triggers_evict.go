@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -23,7 +24,7 @@ func (g triggerText) evictions() []string {
 		onUpdate.WriteString(e.touch(g.notOld()))
 		columns = append(columns, e.columns...)
 	}
-	out := g.evictionByRowid()
+	out := append(g.evictionByRowid(), g.evictionByKey()...)
 	if len(columns) == 0 {
 		return out
 	}
@@ -51,6 +52,27 @@ func (g triggerText) evictionByRowid() []string {
 	when := append(g.keyNotNull("tributary_t"), fmt.Sprintf("tributary_t.%s = NEW.%s%s", names[0], names[0], g.notOld()))
 	return []string{g.trigger("evict_rowid", "BEFORE UPDATE OF "+strings.Join(names, ", "), nil,
 		fmt.Sprintf("%s SELECT %d, %d, %s, %s FROM %s AS tributary_t WHERE %s;", g.into(), g.id, maskTouch, feedTime, g.key("tributary_t"), sqltext.Ident(g.t.Name), strings.Join(when, " AND ")))}
+}
+
+// evictionByKey is for tables that refer to themselves with ON DELETE CASCADE. An update that takes the key of a row in its place
+// removes what refers to that row, and so perhaps the row that it is about: then it ends, and _rekey does not fire.
+func (g triggerText) evictionByKey() []string {
+	if !g.t.cascadesToItself() {
+		return nil
+	}
+	var same []string
+	for _, k := range g.t.Key {
+		q := sqltext.Ident(k.Name)
+		same = append(same, fmt.Sprintf("tributary_t.%s = NEW.%s", q, q))
+	}
+	return []string{g.trigger("evict_key", "BEFORE UPDATE OF "+g.keyAssigned(), []string{g.keyChanged()},
+		fmt.Sprintf("%s SELECT %d, %d, %s, %s FROM %s AS tributary_t WHERE %s;", g.into(), g.id, maskTouch, feedTime, g.key("tributary_t"), sqltext.Ident(g.t.Name), strings.Join(same, " AND ")))}
+}
+
+func (t *tableSchema) cascadesToItself() bool {
+	return slices.ContainsFunc(t.ForeignKeys, func(f fkSchema) bool {
+		return strings.EqualFold(f.OnDelete, "CASCADE") && sqltext.EqualName(f.Parent, t.Name)
+	})
 }
 
 // assigned is " OF a, b" for columns whose assignment can change a unique term. Generated columns change with any
