@@ -38,11 +38,19 @@ func (e *Engine) Compact(ctx context.Context) (r CompactResult, err error) {
 			return err
 		}
 		r.Blocked = cmp.Or(blocked, unread)
+		read, err := e.vectorAt(acked) // whole versions: a part of one may have been acknowledged
+		if err != nil {
+			return err
+		}
+		for s, v := range stable {
+			stable[s] = min(v, read[s])
+		}
+		forgotten := crdt.VersionVector{}
 		for _, t := range e.tables {
 			if t.schema == nil || len(stable) == 0 {
 				continue
 			}
-			n, waits, err := e.compactTable(t, stable, acked)
+			n, waits, err := e.compactTable(t, stable, acked, forgotten)
 			if err != nil {
 				return fmt.Errorf("table %s: %w", t.name, err)
 			}
@@ -52,7 +60,7 @@ func (e *Engine) Compact(ctx context.Context) (r CompactResult, err error) {
 			}
 		}
 		if r.Tombstones > 0 {
-			if err := e.noteForgotten(stable); err != nil {
+			if err := e.noteForgotten(forgotten); err != nil {
 				return err
 			}
 		}
@@ -143,8 +151,8 @@ func (e *Engine) streamsAcked() (pos int64, behind string, err error) {
 
 // compactTable removes the tombstones up to a position that all members have: the delete and every insert that it saw. Those
 // of rows of which a change is parked stay: when that is merged, here or where it is passed on to, nothing else would say that
-// they are deleted.
-func (e *Engine) compactTable(t *table, stable crdt.VersionVector, upto int64) (n int, waits bool, err error) {
+// they are deleted. What goes is noted in forgotten.
+func (e *Engine) compactTable(t *table, stable crdt.VersionVector, upto int64, forgotten crdt.VersionVector) (n int, waits bool, err error) {
 	k := len(t.schema.Key)
 	parked, err := e.parkedKeys(t)
 	if err != nil || parked == nil {
@@ -169,6 +177,11 @@ func (e *Engine) compactTable(t *table, stable crdt.VersionVector, upto int64) (
 			return nil
 		}
 		keys = append(keys, cloneKey(r[:k]))
+		for _, d := range append(c.deleted, c.birth.Dot()) {
+			if d.Version > 0 { // who deleted it may not be known
+				forgotten[d.Site] = max(forgotten[d.Site], d.Version)
+			}
+		}
 		return nil
 	})
 	if err != nil || len(keys) == 0 {

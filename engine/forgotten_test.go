@@ -91,6 +91,27 @@ func TestCompactWaitsForStreams(t *testing.T) {
 	send(true)
 	compact(1, false)
 	same(t, a, b)
+	// What the peer of the stream has not got is not forgotten, whatever else is, so its packages do not wait there for deletes.
+	a.exec("INSERT INTO t VALUES (3, 'z'), (4, 'z'), (5, 'z'), (6, 'z'), (7, 'z')")
+	send(true)
+	a.exec("DELETE FROM t WHERE id = 3")
+	send(true)
+	a.exec("DELETE FROM t WHERE id = 4")
+	compact(1, true)
+	send(true)
+	same(t, a, b)
+	a.exec("DELETE FROM t WHERE id > 4") // a set of three parts, of which one is acknowledged
+	parts := a.pull(engine.PullOptions{Since: out.LastAcked, MaxBytes: 1}, -1)
+	b.apply(parts[0])
+	out.LastAcked, out.LastSent = parts[0].Cursor, parts[0].Cursor
+	if err := a.e.PutStream(ctx, out); err != nil {
+		t.Fatal(err)
+	}
+	compact(1, true)
+	for _, p := range a.pull(engine.PullOptions{Since: out.LastAcked, Continues: true, Began: parts[0].Began, MaxBytes: 1}, -1) {
+		b.apply(p)
+	}
+	same(t, a, b)
 }
 
 // TestSyncForgotten: a replica that nobody knew has a row whose delete is forgotten. It gets nothing, and what was written
