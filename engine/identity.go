@@ -163,15 +163,21 @@ func (e *Engine) verifyIdentity() error {
 		}
 	}
 	e.witnessed = max(pos, ev.Position)
-	here := e.opt.Identity.Inode(name)
-	if ev.Inode != here && ev.Path != name && e.opt.Identity.Inode(ev.Path) == ev.Inode {
+	// A power cut may have taken the newest evidence. A version is evidence only if no power cut can take it.
+	known := Evidence{Nonce: ev.Nonce, Path: name, Inode: e.opt.Identity.Inode(name), Version: ev.Version, Position: e.witnessed}
+	if unsynced, err := e.meta("unsynced"); err != nil {
+		return err
+	} else if unsynced.Int() == 0 {
+		known.Version = own
+	}
+	if ev.Inode != known.Inode && ev.Path != name && e.opt.Identity.Inode(ev.Path) == ev.Inode {
 		// Copied together with its side file, and the original is still there.
 		if _, err := e.remint(); err != nil {
 			return err
 		}
-	} else if ev.Path != name || ev.Inode != here || ev.Position < pos {
-		if err := e.opt.Identity.Save(name, Evidence{Nonce: ev.Nonce, Path: name, Inode: here, Version: ev.Version, Position: e.witnessed}); err != nil {
-			return err
+	} else if known != ev {
+		if err := e.opt.Identity.Save(name, known); err != nil && (ev.Path != name || ev.Inode != known.Inode) {
+			return err // of the rest, as of what witness notes, it is only a convenience
 		}
 	}
 	e.checked = true
