@@ -36,7 +36,8 @@ func (a *app) serveCommand() *cobra.Command {
 		Short: "Keep databases equal with others, in the background, until stopped",
 		Long: `Keep databases equal with the others of their fleet over one or more media, until Ctrl-C or SIGTERM. Every commit to the
 file, by any program, goes out within milliseconds; what others commit comes in. Over several media it also relays from
-one to the other. A medium that is away is tried again, and made up for.
+one to the other. A medium that is away is tried again, and made up for. When the file is moved, deleted or replaced, it ends
+with an error: others would write to another file than it reads.
 
 The databases of one fleet have the same NAME on all machines; a file without one is "` + defaultFleetName + `". Several databases in
 one command need names.

@@ -2,6 +2,9 @@ package replicator
 
 import (
 	"context"
+	"errors"
+	"io/fs"
+	"os"
 	"time"
 )
 
@@ -11,6 +14,7 @@ func (r *Replicator) watch(ctx context.Context, stop context.CancelCauseFunc) {
 	r.mu.Lock()
 	path := r.conn.Filename()
 	r.mu.Unlock()
+	served, _ := os.Stat(path)
 	events, done := r.o.Events(path)
 	defer done()
 	b := batcher{idle: r.o.Idle, max: r.o.Max, count: int64(r.o.Count)}
@@ -31,6 +35,10 @@ func (r *Replicator) watch(ctx context.Context, stop context.CancelCauseFunc) {
 			wait = firstLook
 		case <-again.C:
 		case <-poll.C:
+			if !still(path, served) {
+				stop(errReplaced)
+				return
+			}
 		case <-timer.C:
 		}
 		version, n, err := r.look(ctx, last)
@@ -57,6 +65,21 @@ func (r *Replicator) watch(ctx context.Context, stop context.CancelCauseFunc) {
 			timer.Reset(max(at.Sub(now), time.Millisecond))
 		}
 	}
+}
+
+// errReplaced ends the loop: programs that open the file by its name now write to another one.
+var errReplaced = errors.New("the file was moved, deleted or replaced while it was being replicated; start again")
+
+// still says whether a name is that of the same file as before. A file in memory, or that cannot be looked at now, is.
+func still(path string, before fs.FileInfo) bool {
+	if before == nil {
+		return true
+	}
+	now, err := os.Stat(path)
+	if err != nil {
+		return !errors.Is(err, fs.ErrNotExist)
+	}
+	return os.SameFile(before, now)
 }
 
 // Distances of the looks after a file event.
