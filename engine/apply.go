@@ -25,8 +25,6 @@ type ApplyOptions struct {
 	Mode     Mode
 	Stream   string // name of the inbound stream, for its bookkeeping
 	InUpdate bool   // called inside a statement of the host, which is the transaction: see EndUpdate
-
-	forgotten crdt.VersionVector // what the sender has forgotten, noted once all up to there is here
 }
 
 // ApplyState says what became of a package.
@@ -296,9 +294,6 @@ func (a *applier) receive(p *crdt.Package, body []byte) error {
 		a.e.decoded.keep(body, p)
 	}
 	if err := a.drain(p); err != nil {
-		return err
-	}
-	if err := a.learnForgotten(); err != nil {
 		return err
 	}
 	return a.finish()

@@ -109,18 +109,6 @@ func (a *applier) inherit(p *crdt.Package, have crdt.VersionVector) error {
 	return a.e.noteForgotten(without)
 }
 
-// learnForgotten notes what the sender has forgotten as soon as its whole state is here: the tombstones are in neither place.
-func (a *applier) learnForgotten() error {
-	if len(a.o.forgotten) == 0 {
-		return nil
-	}
-	have, err := a.e.vector()
-	if err != nil || !have.Covers(a.o.forgotten) {
-		return err
-	}
-	return a.e.noteForgotten(a.o.forgotten)
-}
-
 // dropForgotten takes from the changes the inserts whose deletes are forgotten: all members had them, and they are not here.
 // They come in packages of long ago, as parts of a set whose versions came another way. So do the deletes themselves, from
 // who has not forgotten them; they would take positions for no version.

@@ -124,12 +124,10 @@ func transfer(ctx context.Context, a, b *Engine, o SyncOptions, t *Transfer) (ne
 		return 0, false, err
 	}
 	have, err := b.vector()
-	switch {
-	case err != nil:
+	if err != nil {
 		return 0, false, err
-	case have.Covers(forgotten):
-		forgotten = nil
-	case MissesDeletes(have, forgotten):
+	}
+	if MissesDeletes(have, forgotten) {
 		return 0, true, nil
 	}
 	pull := PullOptions{Since: since, MaxBytes: o.MaxBytes}
@@ -140,7 +138,7 @@ func transfer(ctx context.Context, a, b *Engine, o SyncOptions, t *Transfer) (ne
 	size := 0
 	deliver := func() error {
 		for _, p := range held {
-			r, err := b.Apply(ctx, p.Package, ApplyOptions{forgotten: forgotten})
+			r, err := b.Apply(ctx, p.Package, ApplyOptions{})
 			if err != nil {
 				return err
 			}
