@@ -21,7 +21,8 @@ func (a *app) syncCommand() *cobra.Command {
 		Long: `Make two databases equal: what is new in each goes to the other. What one transaction wrote arrives in one transaction.
 Running it again changes nothing; stopping it half-way loses nothing.
 
-With --watch it goes on: every commit to one of the files, by any program, goes to the other soon after, until Ctrl-C.
+With --watch it goes on: every commit to one of the files, by any program, goes to the other soon after, until Ctrl-C, or until
+one of the files is moved, deleted or replaced.
 
 With the address of a medium in the place of B it does one round over that and ends: what the medium has comes in, what it
 lacks goes out. tributary serve does that all the time. ` + addresses,

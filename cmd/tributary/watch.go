@@ -3,9 +3,13 @@ package main
 import (
 	"context"
 	"fmt"
+	"io/fs"
+	"os"
 	"time"
 
 	"github.com/ncruces/go-sqlite3"
+
+	"github.com/tributary-db/tributary/engine/replicator"
 )
 
 // watch syncs whenever another connection has committed to one of the files, until ctx ends.
@@ -16,12 +20,24 @@ func (p *pair) watch(ctx context.Context, interval time.Duration) error {
 	tick := time.NewTicker(interval)
 	defer tick.Stop()
 	var seen [2]int64
+	var files [2]fs.FileInfo
+	for i, d := range []*database{p.a, p.b} {
+		var err error
+		if files[i], err = os.Stat(d.path); err != nil {
+			return inFile(d.path, reason(err))
+		}
+	}
 	first, behind := true, true
 	for {
 		// The number is read before the sync: a commit that falls between the two makes it differ the next time. Commits
 		// of the connection that reads, so those of the sync itself, do not count.
 		// https://sqlite.org/pragma.html#pragma_data_version
 		now, err := p.dataVersions()
+		for i, d := range []*database{p.a, p.b} {
+			if !replicator.Still(d.path, files[i]) {
+				return inFile(d.path, replicator.ErrReplaced)
+			}
+		}
 		if err == nil && (behind || now != seen) {
 			var r synced
 			r, err = p.sync(ctx)

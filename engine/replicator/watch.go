@@ -35,8 +35,8 @@ func (r *Replicator) watch(ctx context.Context, stop context.CancelCauseFunc) {
 			wait = firstLook
 		case <-again.C:
 		case <-poll.C:
-			if !still(path, served) {
-				stop(errReplaced)
+			if !Still(path, served) {
+				stop(ErrReplaced)
 				return
 			}
 		case <-timer.C:
@@ -67,11 +67,12 @@ func (r *Replicator) watch(ctx context.Context, stop context.CancelCauseFunc) {
 	}
 }
 
-// errReplaced ends the loop: programs that open the file by its name now write to another one.
-var errReplaced = errors.New("the file was moved, deleted or replaced while it was being replicated; start again")
+// ErrReplaced ends the loop: programs that open the file by its name now write to another one.
+var ErrReplaced = errors.New("the file was moved, deleted or replaced while it was being replicated; start again")
 
-// still says whether a name is that of the same file as before. A file in memory, or that cannot be looked at now, is.
-func still(path string, before fs.FileInfo) bool {
+// Still says whether a path leads to the same file as before, whose os.Stat that was; nil, as of a database in memory, does. So
+// does what cannot be looked at now.
+func Still(path string, before fs.FileInfo) bool {
 	if before == nil {
 		return true
 	}
