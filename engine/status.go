@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/tributary-db/tributary/crdt"
+	"github.com/tributary-db/tributary/engine/internal/sqltext"
 )
 
 // Status is a replica at a glance. Sizes are bytes.
@@ -18,6 +19,7 @@ type Status struct {
 	Version     crdt.Version       `json:"version"`
 	Cursor      int64              `json:"cursor"`
 	Tables      []TableInfo        `json:"tables"`
+	Untracked   []string           `json:"untracked"` // the other tables of the application
 	Unfolded    int64              `json:"unfolded"`
 	Vector      crdt.VersionVector `json:"vector"`
 	Streams     []StreamInfo       `json:"streams"`
@@ -32,7 +34,7 @@ type Status struct {
 
 // Status reads the state of a replica; it changes nothing.
 func (e *Engine) Status(ctx context.Context) (*Status, error) {
-	s := &Status{Database: e.conn.Filename(), Tables: []TableInfo{}, Streams: []StreamInfo{}, Vector: crdt.VersionVector{}}
+	s := &Status{Database: e.conn.Filename(), Tables: []TableInfo{}, Untracked: []string{}, Streams: []StreamInfo{}, Vector: crdt.VersionVector{}}
 	size := map[string]int64{}
 	for _, p := range []string{"page_size", "page_count", "freelist_count"} {
 		v, err := e.one("PRAGMA " + p)
@@ -51,6 +53,15 @@ func (e *Engine) Status(ctx context.Context) (*Status, error) {
 	s.Tracking, s.Site = true, e.site
 	if s.Tables, err = e.Tables(ctx); err != nil {
 		return nil, wrap("status", err)
+	}
+	all, err := listTables(e.conn)
+	if err != nil {
+		return nil, wrap("status", err)
+	}
+	for _, name := range all {
+		if !slices.ContainsFunc(s.Tables, func(t TableInfo) bool { return sqltext.EqualName(t.Name, name) }) {
+			s.Untracked = append(s.Untracked, name)
+		}
 	}
 	if s.Vector, err = e.vector(); err != nil {
 		return nil, wrap("status", err)

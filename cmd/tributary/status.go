@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -28,7 +29,7 @@ rows that a constraint sets aside (quarantine), sizes. Nothing is changed.`,
   tributary status --json shop.db`,
 		Args: needArgs(1, 1, "one database file"),
 	}
-	jsonFlag(cmd, &asJSON, `{"database", "tracking", "site", "version", "cursor", "tables": [{"name", "key", "columns", "rows"}], "unfolded",
+	jsonFlag(cmd, &asJSON, `{"database", "tracking", "site", "version", "cursor", "tables": [{"name", "key", "columns", "rows"}], "untracked": [name], "unfolded",
 "vector": {site: version}, "streams": [{"name", "kind", "peer", "options", "since", "last_retrieved", "last_sent",
 "last_acked", "last_error"}], "pending", "parked", "quarantined", "file_bytes", "free_bytes", "last_time", "links": [{"link", "db", "state", "why", "site", "since",
 "at", "durability", and counters}]}. A link's state is CLONE, OFFLINE, CURSOR_LOST, NEEDS_SNAPSHOT, STALLED, CATCHING_UP or LIVE.`)
@@ -76,6 +77,9 @@ func printStatus(ctx context.Context, w io.Writer, d *database, s *engine.Status
 		return err
 	}
 	printTables(w, s.Tables)
+	if len(s.Untracked) > 0 {
+		fmt.Fprintf(w, "not tracked: %s\n", strings.Join(s.Untracked, ", "))
+	}
 	printVector(w, s)
 	printStreams(w, s.Streams)
 	if s.Pending > 0 {
