@@ -28,6 +28,7 @@ func TestWriters(t *testing.T) {
 				if err := c.Start(); err != nil {
 					t.Fatal(err)
 				}
+				t.Cleanup(func() { _ = c.Process.Kill() }) // a test that fails tells nobody to stop
 				go func() {
 					err := c.Wait()
 					if err != nil {

@@ -91,7 +91,6 @@ func (r *replica) clone(name string) *replica {
 	return c
 }
 
-// int reads one number with the plain writer.
 // pages counts how often the engine's connection has asked its pager for a page: the measure of its work that does not
 // depend on what else the machine does. https://www.sqlite.org/c3ref/c_dbstatus_options.html
 func (r *replica) pages() (n int64) {
@@ -106,6 +105,7 @@ func (r *replica) pages() (n int64) {
 	return n
 }
 
+// int reads one number with the plain writer.
 func (r *replica) int(sql string) int64 {
 	r.t.Helper()
 	rows, err := conformance.ReadRows(r.writer, sql)

@@ -89,8 +89,7 @@ func (e *Engine) done(err error) error {
 		e.forget()
 		e.checked, e.folded = false, 0 // the caller may still roll it back
 	case e.folded > 0:
-		pos, perr := e.pos()
-		if perr == nil {
+		if pos, err := e.pos(); err == nil {
 			e.witness(e.folded, pos)
 		}
 		e.folded = 0

@@ -41,7 +41,7 @@ func (a *app) newPackageOutput(name string, format engine.Format) (packageOutput
 			return nil, inFile(name, reason(err))
 		}
 		s, err := newStream(f, format)
-		return &throughOutput{stream: s, file: f, name: name}, err
+		return &throughOutput{stdoutOutput{s}, f, name}, err
 	}
 	to := linked(name) // the file is replaced, not the link to it
 	f, err := createTemp(filepath.Dir(to))
@@ -100,20 +100,20 @@ func (s *stdoutOutput) abandon()                               {}
 
 // throughOutput writes to what is no file and has a name.
 type throughOutput struct {
-	stream packageStream
-	file   *os.File
-	name   string
+	stdoutOutput
+	file *os.File
+	name string
 }
 
-func (o *throughOutput) add(_ crdt.Site, p engine.Pulled) error { return o.stream.add(p.Package) }
-func (o *throughOutput) abandon()                               { o.file.Close() }
-
 func (o *throughOutput) finish() ([]string, error) {
-	if err := errors.Join(o.stream.finish(), o.file.Close()); err != nil {
+	_, err := o.stdoutOutput.finish()
+	if err := errors.Join(err, o.file.Close()); err != nil {
 		return nil, err
 	}
 	return []string{o.name}, nil
 }
+
+func (o *throughOutput) abandon() { o.file.Close() }
 
 // fileOutput collects all packages in a file that gets its name when it is complete.
 type fileOutput struct {
