@@ -151,23 +151,35 @@ func TestFleet(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	// Whoever starts a broker gives it the time that it takes here to get messages: what has none cannot be damaged.
+	filled := func() { t.Helper(); waitFor(t, "messages in the store", func() bool { return newest(store) != "" }) }
 	steps := []func(){
 		func() { nodes[1+rng.IntN(size-1)].stop(syscall.SIGKILL) },
-		func() { broker.stop(syscall.SIGKILL); must(os.RemoveAll(old), os.CopyFS(old, os.DirFS(store))) },
+		func() {
+			filled()
+			broker.stop(syscall.SIGKILL)
+			must(os.RemoveAll(old), os.CopyFS(old, os.DirFS(store)))
+		},
 		func() { nodes[1+rng.IntN(size-1)].stop(syscall.SIGKILL) },
 		func() { // restored from the old copy
+			filled()
 			broker.stop(syscall.SIGTERM)
 			must(os.RemoveAll(store), os.Rename(old, store))
 		},
 		func() { broker.stop(syscall.SIGKILL) },
 		func() { // lost
+			filled()
 			broker.stop(syscall.SIGKILL)
 			must(os.RemoveAll(store))
 		},
 		func() { nodes[1+rng.IntN(size-1)].stop(syscall.SIGKILL) },
 		func() { // shortened: the newest block of messages is torn
+			filled()
 			broker.stop(syscall.SIGKILL)
-			tear(t, store)
+			name := newest(store)
+			info, err := os.Stat(name)
+			must(err)
+			must(os.Truncate(name, info.Size()/2))
 		},
 	}
 	for _, s := range steps {
@@ -257,21 +269,16 @@ func command(t *testing.T, dir string) string {
 	return bin
 }
 
-// tear cuts the newest file of messages short, as a disk that lost its last blocks does.
-func tear(t *testing.T, store string) {
-	t.Helper()
-	list, err := filepath.Glob(filepath.Join(store, "jetstream", "*", "streams", "CRDT-default-0", "msgs", "*.blk"))
-	if err != nil || len(list) == 0 {
-		t.Fatalf("no messages in %s, %v", store, err)
+// newest is the file of messages that the broker wrote last, "" before there is one.
+func newest(store string) (name string) {
+	list, _ := filepath.Glob(filepath.Join(store, "jetstream", "*", "streams", "CRDT-default-0", "msgs", "*.blk"))
+	var last time.Time
+	for _, f := range list {
+		if info, err := os.Stat(f); err == nil && info.Size() > 0 && info.ModTime().After(last) {
+			name, last = f, info.ModTime()
+		}
 	}
-	name := list[len(list)-1]
-	info, err := os.Stat(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Truncate(name, info.Size()/2); err != nil {
-		t.Fatal(err)
-	}
+	return name
 }
 
 func awaitEqual(t *testing.T, nodes []*node, inserted map[string]bool) {

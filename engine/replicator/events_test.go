@@ -20,7 +20,7 @@ func TestFileEvents(t *testing.T) {
 	select {
 	case <-probe:
 		stop()
-	case <-time.After(5 * time.Second):
+	case <-time.After(patience):
 		stop()
 		t.Skip("this system has no file events")
 	}

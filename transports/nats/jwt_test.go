@@ -150,9 +150,9 @@ func TestJWT(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer srv.Close()
-	open := func(creds, inbox string) *nats.Transport {
+	open := func(patience time.Duration, creds, inbox string) *nats.Transport {
 		t.Helper()
-		tr, err := nats.Open(nats.Options{URL: srv.URL(), Creds: creds, Inbox: inbox, Call: time.Second})
+		tr, err := nats.Open(nats.Options{URL: srv.URL(), Creds: creds, Inbox: inbox, Call: patience})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -162,7 +162,7 @@ func TestJWT(t *testing.T) {
 		}
 		return tr
 	}
-	admin := open(o.creds("admin", false), "")
+	admin := open(long, o.creds("admin", false), "")
 	if err := errors.Join(
 		admin.Announce(t.Context(), transports.Sighting{DB: "d", Site: "admin"}),
 		admin.Publish(t.Context(), pack("admin", 1, "first")),
@@ -171,7 +171,7 @@ func TestJWT(t *testing.T) {
 		t.Fatal(err)
 	}
 	credsA := o.creds(siteA, true)
-	a, b := open(credsA, "_INBOX_"+siteA), open(o.creds(siteB, true), "_INBOX_"+siteB)
+	a, b := open(long, credsA, "_INBOX_"+siteA), open(long, o.creds(siteB, true), "_INBOX_"+siteB)
 
 	if err := errors.Join(
 		a.Publish(t.Context(), pack(siteA, 1, "of a"), pack(siteA, 2, string(make([]byte, 700<<10)))),
@@ -188,11 +188,12 @@ func TestJWT(t *testing.T) {
 	if p, err := a.Tail(t.Context(), "d", siteA); err != nil || p.To != 2 {
 		t.Errorf("tail %+v, %v", p, err)
 	}
+	denied := open(short, credsA, "_INBOX_"+siteA)
 	for what, err := range map[string]error{
-		"publishing as another":   a.Publish(t.Context(), pack(siteB, 9, "as b")),
-		"announcing another":      a.Announce(t.Context(), transports.Sighting{DB: "d", Site: siteB}),
-		"another's snapshot":      a.PutSnapshot(t.Context(), snapshot(siteB, "as b"), strings.NewReader("as b")),
-		"a large one for another": a.Publish(t.Context(), pack(siteB, 9, string(make([]byte, 600<<10)))),
+		"publishing as another":   denied.Publish(t.Context(), pack(siteB, 9, "as b")),
+		"announcing another":      denied.Announce(t.Context(), transports.Sighting{DB: "d", Site: siteB}),
+		"another's snapshot":      denied.PutSnapshot(t.Context(), snapshot(siteB, "as b"), strings.NewReader("as b")),
+		"a large one for another": denied.Publish(t.Context(), pack(siteB, 9, string(make([]byte, 600<<10)))),
 	} {
 		if !errors.Is(err, transports.ErrDenied) {
 			t.Errorf("%s: %v, want ErrDenied", what, err)
@@ -213,7 +214,7 @@ func TestJWT(t *testing.T) {
 	// A squat: b's next id, on the only subject that a may publish to. b's package gets in all the same.
 	next := pack(siteB, 2, "two of b")
 	squat := &natsgo.Msg{Subject: "crdt.v1.0.d.-." + siteA, Header: natsgo.Header{"Nats-Msg-Id": {next.ID + "#0"}}, Data: []byte("squat")}
-	if _, err := nc.RequestMsg(squat, time.Second); err != nil {
+	if _, err := nc.RequestMsg(squat, long); err != nil {
 		t.Fatal(err)
 	}
 	if err := b.Publish(t.Context(), next); err != nil {
@@ -221,7 +222,7 @@ func TestJWT(t *testing.T) {
 	}
 	for _, subject := range []string{"crdt.v1.0.d.-." + siteA, "snap.v1.d." + siteA + ".0.head", "here.v1.d." + siteA} {
 		roll := &natsgo.Msg{Subject: subject, Header: natsgo.Header{"Nats-Rollup": {"all"}}, Data: []byte("x")}
-		if res, err := nc.RequestMsg(roll, time.Second); err != nil || !strings.Contains(string(res.Data), "error") {
+		if res, err := nc.RequestMsg(roll, long); err != nil || !strings.Contains(string(res.Data), "error") {
 			t.Errorf("a rollup on %s: %v, %v", subject, res, err)
 		}
 	}

@@ -49,7 +49,7 @@ func (b *broker) stop() {
 
 func (b *broker) open() *nats.Transport {
 	b.t.Helper()
-	t, err := nats.Open(nats.Options{URL: b.srv.URL(), Verify: 200 * time.Millisecond, Call: 2 * time.Second})
+	t, err := nats.Open(nats.Options{URL: b.srv.URL(), Verify: 200 * time.Millisecond, Call: 5 * time.Second})
 	if err != nil {
 		b.t.Fatal(err)
 	}
