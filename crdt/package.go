@@ -14,7 +14,7 @@ type Package struct {
 	LocalOnly bool // only changes of the sites that it covers are in it; mostly the sender's own
 
 	Sender Site
-	Scope  uint64 // hash of the stream's filter; 0 when everything is sent
+	Scope  uint64 // hash of what the stream is about: some sites if LocalOnly, else some tables; 0 when everything is sent
 
 	Since, Until int64 // the interval of the sender's cursor, after Since and up to Until; 0 <= Since <= Until
 	Part         int   // number within the set, from 0
@@ -84,6 +84,9 @@ type Compressor interface {
 	// Decompress fails when more than max bytes would come out, before it allocates them.
 	Decompress(dst, src []byte, max int) ([]byte, error)
 }
+
+// SomeTables says that only changes of some tables are in the package, which therefore covers nothing.
+func (p *Package) SomeTables() bool { return p.Scope != 0 && !p.LocalOnly }
 
 // PackageID names a package by its bytes: message id, entity tag, file name and idempotency key.
 func PackageID(b []byte) [32]byte { return sha256.Sum256(b) }

@@ -151,7 +151,7 @@ func (e *Engine) duplicate(p *crdt.Package) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	if cursor >= p.Until && p.Scope == 0 { // of the sender's whole feed; so what it sent apart is here too
+	if cursor >= p.Until && !p.SomeTables() { // of the sender's whole feed; so what it sent apart is here too
 		misled, err := e.misled(p)
 		return err == nil && !misled, err
 	}
@@ -402,7 +402,7 @@ func (a *applier) covered(p *crdt.Package) error {
 		}
 	}
 	own := slices.ContainsFunc(p.Covers, func(c crdt.Cover) bool { return c.Site == p.Sender })
-	if p.Scope == 0 && (!p.LocalOnly || own) {
+	if !p.SomeTables() && (!p.LocalOnly || own) {
 		return e.heard(p)
 	}
 	return nil

@@ -147,14 +147,20 @@ func sortLives(l []crdt.LiveChange) {
 	sort.Slice(l, func(i, j int) bool { return l[i].Birth.Stamp.Compare(l[j].Birth.Stamp) < 0 })
 }
 
-// scope is a hash of what a stream leaves out, 0 for nothing, so that a receiver can tell two filters apart.
-func scope(o PullOptions) uint64 {
-	if len(o.Tables) == 0 {
-		return 0
+// scope is a hash of the tables or, if not nil, of the sites that a set is about, 0 for all: so a receiver can tell apart what
+// leaves out different things.
+func scope(tables []string, only map[crdt.Site]bool) uint64 {
+	var names []string
+	for _, n := range tables {
+		names = append(names, strings.ToLower(n))
 	}
-	names := make([]string, len(o.Tables))
-	for i, n := range o.Tables {
-		names[i] = strings.ToLower(n)
+	if len(tables) == 0 {
+		for s := range only {
+			names = append(names, string(s[:]))
+		}
+	}
+	if len(names) == 0 {
+		return 0
 	}
 	slices.Sort(names)
 	h := sha256.Sum256([]byte(strings.Join(names, "\x00")))

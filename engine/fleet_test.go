@@ -394,3 +394,30 @@ func TestIdentityGivenUp(t *testing.T) {
 		t.Errorf("%d peers, %v", len(p), err)
 	}
 }
+
+// TestPullContinuesWhole: a set of own changes that cannot be told from those of others any more begins again, with everything in
+// it; what is behind its first parts would cover what those have left out.
+func TestPullContinuesWhole(t *testing.T) {
+	r := newReplicas(t, 3, "CREATE TABLE t(id INTEGER PRIMARY KEY, v)")
+	a, b, c := r[0], r[1], r[2]
+	a.exec("INSERT INTO t VALUES (1, 'one'), (2, 'two'), (3, 'three'), (4, 'four')")
+	sync(t, a, b)
+	b.exec("INSERT INTO t VALUES (0, 'of b'); UPDATE t SET v = 'by b' WHERE id > 1")
+	sync(t, a, b)
+	o := engine.PullOptions{LocalOnly: true, MaxBytes: 1}
+	first := a.pull(o, -1)[:2]
+	if first[0].Whole {
+		t.Error("all changes were sent, and asked for were those of one site")
+	}
+	c.apply(first...)
+	b.exec("DELETE FROM t WHERE id = 4; INSERT INTO t VALUES (4, 'again')")
+	sync(t, a, b)
+	o.Since, o.Began, o.Continues = first[1].Cursor, first[1].Began, true
+	again := a.pull(o, 1) // and then it is left once more
+	if !again[0].Whole || again[0].Part != 0 || again[0].Began != first[0].Began {
+		t.Errorf("it goes on with %+v", again[0])
+	}
+	o.Since, o.Began, o.Whole = again[0].Cursor, again[0].Began, again[0].Whole
+	c.apply(append(again, a.pull(o, -1)...)...)
+	same(t, a, c)
+}

@@ -104,7 +104,7 @@ func (e *Engine) misled(p *crdt.Package) (bool, error) {
 // to come once more.
 func (e *Engine) unmislead(p *crdt.Package) error {
 	cursor, err := e.peerCursor(p.Sender)
-	if err != nil || p.Scope != 0 {
+	if err != nil || p.SomeTables() {
 		return err
 	}
 	untrue := false

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"math"
 	"slices"
 
 	"github.com/tributary-db/tributary/crdt"
@@ -23,16 +24,25 @@ const (
 // sentOf is the time of a package as it is kept in flags. Years after 2248 count as that year.
 func sentOf(p *crdt.Package) int64 { return min(int64(p.Sent), 1<<59) << waitSent }
 
-// uponOf tells parts of unlike sets by what a receiver must have for them. They can have the same place in the feed.
+// uponOf tells parts of unlike sets by what they are about and, in its lower half, by what a receiver must have for them. They can
+// have the same place in the feed.
 func uponOf(p *crdt.Package) (int64, error) {
 	needs, err := p.Needs.MarshalJSON()
 	if err != nil {
 		return 0, err
 	}
-	h := fnv.New64a()
+	h := fnv.New32a()
 	h.Write(needs)
-	return int64(h.Sum64()), nil
+	about := uint64(0)
+	if p.LocalOnly {
+		about = p.Scope | 1<<32
+	}
+	return int64(about&^math.MaxUint32 | uint64(h.Sum32())), nil
 }
+
+// aboutOf is what a part is about, 0 for everything. Parts of some sites' changes lack what others wrote in between, so they make
+// no set with parts of everything, or of other sites' changes.
+func aboutOf(upon int64) int64 { return upon >> 32 }
 
 // follows says whether n can be the part after w. Parts of one set come from one state of the sender, or from ascending ones:
 // a row that has changed meanwhile moves to the end, so it is in neither part if the second is of an older state.
@@ -56,11 +66,17 @@ type waiting struct {
 
 // bulk applies a part of a bulk set at once if all parts before it have been, and keeps it otherwise.
 func (a *applier) bulk(p *crdt.Package, body []byte) error {
-	before, err := a.e.list("SELECT flags FROM tributary_waiting WHERE sender = ?1 AND until = ?2 AND body IS NULL", 1, crdt.Blob(p.Sender[:]), crdt.Int(p.Since))
+	upon, err := uponOf(p)
 	if err != nil {
 		return err
 	}
-	follows := slices.ContainsFunc(before, func(r []crdt.Value) bool { return sentAfter(r[0].Int(), sentOf(p)) })
+	before, err := a.e.list("SELECT flags, upon FROM tributary_waiting WHERE sender = ?1 AND until = ?2 AND body IS NULL", 2, crdt.Blob(p.Sender[:]), crdt.Int(p.Since))
+	if err != nil {
+		return err
+	}
+	follows := slices.ContainsFunc(before, func(r []crdt.Value) bool {
+		return aboutOf(r[1].Int()) == aboutOf(upon) && sentAfter(r[0].Int(), sentOf(p))
+	})
 	cursor, err := a.e.peerCursor(p.Sender)
 	if err != nil {
 		return err
@@ -74,7 +90,7 @@ func (a *applier) bulk(p *crdt.Package, body []byte) error {
 		return err
 	}
 	if p.Ends {
-		return a.e.run("DELETE FROM tributary_waiting WHERE sender = ?1 AND until <= ?2", crdt.Blob(p.Sender[:]), crdt.Int(p.Until))
+		return a.ended(p.Sender, p.Until, upon)
 	}
 	return a.wait(p, nil, lack{})
 }
@@ -147,10 +163,15 @@ func (a *applier) drain(now *crdt.Package) error {
 		if !whole {
 			continue
 		}
-		if err := a.e.run("DELETE FROM tributary_waiting WHERE sender = ?1 AND until <= ?2", crdt.Blob(last.sender[:]), crdt.Int(last.until)); err != nil {
+		if err := a.ended(last.sender, last.until, last.upon); err != nil {
 			return err
 		}
 	}
+}
+
+// ended takes away what waited for a set that has been applied. A set of everything is also what the others waited for.
+func (a *applier) ended(sender crdt.Site, until, upon int64) error {
+	return a.e.run("DELETE FROM tributary_waiting WHERE sender = ?1 AND until <= ?2 AND (upon >> 32 = ?3 OR ?3 = 0)", crdt.Blob(sender[:]), crdt.Int(until), crdt.Int(aboutOf(upon)))
 }
 
 // ready finds parts to apply: a whole set, or the beginning of a bulk one. Packages are decoded only when all that is
@@ -167,25 +188,26 @@ func (a *applier) ready(now *crdt.Package) (chain []*waiting, whole bool, err er
 	type place struct {
 		sender crdt.Site
 		pos    int64
+		about  int64 // see aboutOf
 	}
 	next := map[place][]*waiting{}
 	done := map[place]bool{} // where parts end that have been applied
 	for _, w := range all {
-		k := place{w.sender, w.since}
+		k := place{w.sender, w.since, aboutOf(w.upon)}
 		next[k] = append(next[k], w) // the longest comes first
 		if w.applied {
-			done[place{w.sender, w.until}] = true
+			done[place{w.sender, w.until, aboutOf(w.upon)}] = true
 		}
 	}
 	for i := 0; i < len(all); i++ {
 		first := all[i]
-		if first.applied && done[place{first.sender, first.since}] {
+		if first.applied && done[place{first.sender, first.since, aboutOf(first.upon)}] {
 			continue // the chain that begins before it goes over it: of a set of n parts there is one, not n
 		}
 		chain := []*waiting{first}
 		w := first
 		for w.flags&waitEnds == 0 {
-			after := next[place{w.sender, w.until}]
+			after := next[place{w.sender, w.until, aboutOf(w.upon)}]
 			n := slices.IndexFunc(after, func(n *waiting) bool { return n.until > w.until && w.follows(n) && !a.lacking(n.lack, have) })
 			if n < 0 {
 				break

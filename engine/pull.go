@@ -25,6 +25,7 @@ type PullOptions struct {
 	// been delivered: the rest comes, as it is now. Without it a pull from inside a set sends whole rows, to be safe.
 	Continues bool
 	Began     int64
+	Whole     bool        // the parts up to Since have the changes of all (Pulled.Whole), whatever Origins says
 	Exclude   []crdt.Site // changes of these sites are left out: the receiver must have them, or waits for them
 	LocalOnly bool        // only changes written here: Origins of this site
 	Origins   []crdt.Site // only changes of these sites, and only their versions are covered; nil: of all. All go out where these cannot be told apart
@@ -41,6 +42,7 @@ type Pulled struct {
 	Began   int64 // the cursor at which its set began, for PullOptions
 	Part    int   // within its set, from 0
 	Last    bool  // the set ends here: what was pulled up to now is one consistent state
+	Whole   bool  // it has the changes of all sites, be it that those of PullOptions.Origins could not be told apart
 }
 
 // Pull yields what changed after a cursor, oldest first, each row once and in its newest state. It folds first where
@@ -236,8 +238,11 @@ func (p *pull) interval() (err error) {
 	}
 	if mixed, err := p.mixed(); err != nil {
 		return err
-	} else if mixed {
+	} else if mixed || p.o.Continues && p.o.Whole {
 		p.only = nil
+		if p.o.Origins != nil && p.o.Continues && !p.o.Whole { // what the parts before left out is missed now: once more
+			p.cursor = p.since
+		}
 	}
 	now, err := p.e.vector()
 	if err != nil {
@@ -408,15 +413,15 @@ func (p *pull) finish(b *builder, last bool) (Pulled, error) {
 	pkg.Starts, pkg.Ends, pkg.Bulk, pkg.LocalOnly = p.starts, last, p.bulk, p.only != nil
 	pkg.Sender, pkg.Since, pkg.Until, pkg.Part = p.e.site, p.cursor, b.cursor, p.part
 	pkg.Sent = p.sent
-	pkg.Needs, pkg.Scope = p.needs, scope(p.o)
+	pkg.Needs, pkg.Scope = p.needs, scope(p.o.Tables, p.only)
 	if last {
 		pkg.Until, pkg.Covers = p.until, p.covers
 	}
-	if pkg.Scope != 0 {
-		// Some tables only: nothing counts as applied, and nothing is waited for, since the rest will not come.
-		pkg.Starts, pkg.Ends, pkg.Needs, pkg.Covers = true, true, nil, nil
+	if len(p.o.Tables) > 0 {
+		// Nothing counts as applied, and nothing is waited for, since the rest will not come.
+		pkg.Starts, pkg.Ends, pkg.LocalOnly, pkg.Needs, pkg.Covers = true, true, false, nil, nil
 	}
-	out := Pulled{Cursor: pkg.Until, Rows: len(pkg.Rows), Began: p.since, Part: p.part, Last: last}
+	out := Pulled{Cursor: pkg.Until, Rows: len(pkg.Rows), Began: p.since, Part: p.part, Last: last, Whole: p.only == nil}
 	var err error
 	if p.o.Format == FormatJSON {
 		out.Package, err = pkg.MarshalJSON()

@@ -82,8 +82,11 @@ func (s *Session) Modules() []Module {
 	}
 }
 
-// span is part of a feed: cursors after the first, up to the second.
-type span struct{ after, upto int64 }
+// span is part of a feed: cursors after the first, up to the second, and whether the changes of all were read there.
+type span struct {
+	after, upto int64
+	whole       bool
+}
 
 // book is the bookkeeping of one stream: a row of the engine, or an entry in memory for one in the temp schema.
 type book struct {

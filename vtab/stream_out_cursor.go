@@ -24,8 +24,9 @@ type outCursorRows struct {
 	since    int64
 	inside   bool // since lies inside a set that began at began
 	began    int64
-	part     int // within its set, as this scan counts
-	batch    int // packages of the next Fill
+	whole    bool // what was read of that set has the changes of all
+	part     int  // within its set, as this scan counts
+	batch    int  // packages of the next Fill
 	done     bool
 }
 
@@ -59,7 +60,7 @@ func (c *outCursorRows) Filter(ctx context.Context, p Plan, args []crdt.Value) (
 	// whole: more than is needed, and right.
 	if c.inside = !ends; c.inside {
 		if s := c.t.s.began[c.t.book.key()]; s.after < c.since && c.since <= s.upto {
-			c.began = s.after
+			c.began, c.whole = s.after, s.whole
 		}
 	}
 	return err
@@ -91,7 +92,7 @@ func (c *outCursorRows) Fill(ctx context.Context, w RowWriter) (more bool, err e
 		}
 	}
 	o := c.t.pull
-	o.Since, o.Continues, o.Began = c.since, c.inside, c.began
+	o.Since, o.Continues, o.Began, o.Whole = c.since, c.inside, c.began, c.whole
 	n, bytes := 0, 0
 	// Each Fill begins a pull where the last one ended, instead of keeping one open: a pull that is read while the
 	// application writes between two rows would see those writes without their clocks.
@@ -119,8 +120,8 @@ func (c *outCursorRows) Fill(ctx context.Context, w RowWriter) (more bool, err e
 
 // add hands out one package.
 func (c *outCursorRows) add(w RowWriter, p *engine.Pulled) {
-	c.since, c.inside, c.began = p.Cursor, !p.Last, p.Began
-	c.t.s.began[c.t.book.key()] = span{p.Began, p.Cursor}
+	c.since, c.inside, c.began, c.whole = p.Cursor, !p.Last, p.Began, p.Whole
+	c.t.s.began[c.t.book.key()] = span{p.Began, p.Cursor, p.Whole}
 	c.info.LastRetrieved = max(c.info.LastRetrieved, p.Cursor)
 	c.t.s.retrieved[c.t.book.key()] = c.info.LastRetrieved
 	row := c.t.bookkeeping(&c.info)

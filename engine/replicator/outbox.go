@@ -78,6 +78,7 @@ type outgoing struct {
 	began    int64 // cursor at which the set begins
 	cursor   int64 // where to go on
 	last     bool
+	whole    bool // what went out of the set has the changes of all
 	origins  []crdt.Site
 	target   crdt.VersionVector
 }
@@ -139,7 +140,7 @@ func (l *link) read(ctx context.Context, out *outgoing) (*outgoing, error) {
 	if m := l.caps.MaxPackage; m > 0 {
 		limit = min(limit, m/2)
 	}
-	for p, err := range l.r.e.Pull(ctx, engine.PullOptions{Since: out.cursor, Began: out.began, Continues: out.cursor != out.began, Origins: out.origins, MaxBytes: limit}) {
+	for p, err := range l.r.e.Pull(ctx, engine.PullOptions{Since: out.cursor, Began: out.began, Continues: out.cursor != out.began, Whole: out.whole, Origins: out.origins, MaxBytes: limit}) {
 		if err != nil {
 			return nil, err
 		}
@@ -148,7 +149,7 @@ func (l *link) read(ctx context.Context, out *outgoing) (*outgoing, error) {
 			pkg.To = uint64(out.target[self])
 		}
 		out.packages = append(out.packages, pkg)
-		out.cursor, out.last = p.Cursor, p.Last
+		out.cursor, out.last, out.whole = p.Cursor, p.Last, p.Whole
 		if size += len(p.Package); size >= window {
 			break
 		}
