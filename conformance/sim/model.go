@@ -27,6 +27,7 @@ type told struct {
 	Row     rowID
 	Image   map[string]string // the row afterwards, by column
 	Changed []string          // by an update
+	Base    bool              // by a REPLACE: nothing tells that the row was there
 }
 
 type toldKind string
@@ -82,6 +83,12 @@ var model = []modelTable{
 			return rowID{}
 		}
 		return rowID{"customer", r["customer"]}
+	}},
+	{name: "link", key: []string{"id"}, columns: always("next", "v"), unique: func(r map[string]string) string { return strings.TrimPrefix(r["next"], "NULL") }, parent: func(r map[string]string) rowID {
+		if r["next"] == "NULL" {
+			return rowID{}
+		}
+		return rowID{"link", r["next"]}
 	}},
 	{name: "line", key: []string{"o", "n"}, columns: always("what"), parent: func(r map[string]string) rowID { return rowID{"orders", r["o"]} }},
 }
@@ -139,19 +146,21 @@ func (h *history) add(d crdt.Dot, said []effect) {
 
 // life is one incarnation of a row.
 type life struct {
+	row    rowID
 	birth  crdt.Stamp
 	dead   bool
-	born   map[string]string // values when it was inserted
+	born   map[string]string          // values when it was inserted
+	had    map[string]map[string]bool // all values ever
 	values map[string]string
 	writes map[string]crdt.Stamp
 }
 
-// lives is union: all incarnations that a set of versions knows, dead ones included.
-func (h *history) lives(has crdt.VersionSet) map[rowID]map[crdt.Dot]*life {
+// lives is union: all incarnations of which one knows who has these versions, dead ones included.
+func (h *history) lives(has func(crdt.Dot) bool) map[rowID]map[crdt.Dot]*life {
 	out := map[rowID]map[crdt.Dot]*life{}
 	pass := func(f func(rowID, map[crdt.Dot]*life, *effect)) {
 		for d, said := range h.said {
-			if !has.Has(d) {
+			if !has(d) {
 				continue
 			}
 			for i := range said {
@@ -165,9 +174,9 @@ func (h *history) lives(has crdt.VersionSet) map[rowID]map[crdt.Dot]*life {
 	}
 	pass(func(_ rowID, row map[crdt.Dot]*life, e *effect) {
 		if e.birth {
-			l := &life{birth: e.stamp, born: e.values, values: maps.Clone(e.values), writes: map[string]crdt.Stamp{}}
-			for c := range e.values {
-				l.writes[c] = e.stamp
+			l := &life{row: e.row, birth: e.stamp, born: e.values, values: maps.Clone(e.values), writes: map[string]crdt.Stamp{}, had: map[string]map[string]bool{}}
+			for c, value := range e.values {
+				l.writes[c], l.had[c] = e.stamp, map[string]bool{value: true}
 			}
 			row[e.stamp.Dot()] = l
 		}
@@ -184,6 +193,10 @@ func (h *history) lives(has crdt.VersionSet) map[rowID]map[crdt.Dot]*life {
 			}
 		case l != nil:
 			for c, value := range e.values {
+				if l.had[c] == nil {
+					l.had[c] = map[string]bool{}
+				}
+				l.had[c][value] = true
 				if l.writes[c].Compare(e.stamp) < 0 {
 					l.values[c], l.writes[c] = value, e.stamp
 				}
@@ -193,14 +206,15 @@ func (h *history) lives(has crdt.VersionSet) map[rowID]map[crdt.Dot]*life {
 	return out
 }
 
-// same says that two lives have, or had, equal values in all columns that the model knows.
+// same says that two lives have equal values in all columns that the model knows, or that the second once may have had what the
+// first has, or had when it was inserted: a replica that knew them as twins goes on doing so.
 func same(t *modelTable, a, b *life, uncertain func(table, column string) bool) bool {
-	equal := func(x, y map[string]string) bool {
-		return !slices.ContainsFunc(t.columns, func(c modelColumn) bool {
-			return cmp.Or(x[c.name], c.preset) != cmp.Or(y[c.name], c.preset) && !uncertain(t.name, c.name)
-		})
-	}
-	return equal(a.values, b.values) || equal(a.born, b.born)
+	return !slices.ContainsFunc(t.columns, func(c modelColumn) bool {
+		once := func(l *life, value string) bool {
+			return l.had[c.name][value] || l.born[c.name] == "" && value == c.preset
+		}
+		return !once(b, cmp.Or(a.values[c.name], c.preset)) && !once(b, cmp.Or(a.born[c.name], c.preset)) && !uncertain(t.name, c.name)
+	})
 }
 
 // newest is the last write of a life, as a replica knows it that has these columns.
@@ -226,7 +240,7 @@ type seen struct {
 func (h *history) shown(has crdt.VersionSet, level int) map[rowID]seen {
 	byTable := map[string][]rowID{}
 	primary := map[rowID]seen{}
-	for id, row := range h.lives(has) {
+	for id, row := range h.lives(has.Has) {
 		t := modelOf(id.Table)
 		if t.from > level {
 			continue
@@ -274,6 +288,14 @@ func (h *history) shown(has crdt.VersionSet, level int) map[rowID]seen {
 			x, y := primary[a], primary[b]
 			return cmp.Or(x.life.birth.Compare(y.life.birth), strings.Compare(x.image[t.key[0]], y.image[t.key[0]]))
 		})
+		if t.name == "link" {
+			for i, in := range knotOf(t, rows, primary).choose() {
+				if in {
+					out[rows[i]] = primary[rows[i]]
+				}
+			}
+			continue
+		}
 		held := map[string]bool{}
 		for _, id := range rows {
 			r := primary[id]
@@ -331,7 +353,7 @@ func fold(list []told, before map[rowID]seen, level int, stamp func(at int64) cr
 			continue
 		}
 		was, alive := before[id]
-		if first := rows[id][0].Kind; alive && was.untouched && (first == toldInsert || first == toldReplace) {
+		if first := rows[id][0].Kind; alive && (rows[id][0].Base || was.untouched && first == toldInsert) {
 			reinserted = true // nothing tells an insert from a REPLACE of such a row
 		}
 		present := last.Kind != toldDelete && last.Kind != toldEvict

@@ -21,6 +21,7 @@ type message struct {
 	damaged      bool
 	link         link
 	since, until int64
+	upon         crdt.VersionVector // of own changes alone: what their sender had, by which they may have been overwritten
 }
 
 // link is what a sender remembers of a receiver: identities, not machines, so that a restored replica begins anew.
@@ -53,7 +54,7 @@ func (w *world) send(from, to *site, r *rand.Rand) error {
 	if w.o.JSON && r.IntN(2) == 0 {
 		o.Format = engine.FormatJSON
 	}
-	o.LocalOnly = r.IntN(12) == 0
+	o.LocalOnly = r.IntN(12) == 0 || w.o.Focus == Parts && r.IntN(3) == 0
 	var out []message
 	var failed error
 	at := o.Since
@@ -70,14 +71,29 @@ func (w *world) send(from, to *site, r *rand.Rand) error {
 	if err := from.done(failed); err != nil || failed != nil {
 		return err // what was pulled before the failure has not left the house
 	}
+	if err := w.learn(); err != nil { // what the pull has folded
+		return err
+	}
+	var upon crdt.VersionVector
+	if o.LocalOnly {
+		end := from.spared()
+		v, err := from.e.Vector(ctx)
+		if end(); err != nil {
+			return err
+		}
+		upon = v
+	}
 	for _, m := range out {
 		w.kept = append(w.kept, m)
 		w.stats.Digest = digest(w.stats.Digest, m.body)
 		if err := w.ledger.add(m.body); err != nil {
 			return err
 		}
+		if err := w.judge(m.body); err != nil {
+			return err
+		}
 		if o.LocalOnly {
-			m.until = 0 // acknowledges nothing
+			m.until, m.upon = 0, upon // acknowledges nothing
 		}
 		w.post(m, r)
 	}
@@ -144,6 +160,7 @@ func (w *world) deliver(m message) error {
 	if w.o.Eventual && len(m.body)%4 > 0 {
 		mode = engine.ModeEventual
 	}
+	m.to.vague.Join(m.upon)
 	asked := allocated()
 	r, err := m.to.e.Apply(context.Background(), m.body, engine.ApplyOptions{Mode: mode})
 	hit := m.to.hit()
@@ -182,6 +199,9 @@ func (w *world) deliver(m message) error {
 	}
 	if r.State == engine.StateDuplicate {
 		return nil // nothing was committed
+	}
+	if w.o.Focus != Anything && len(m.body)%3 == 0 {
+		return w.look(m.to)
 	}
 	return m.to.isDurable()
 }

@@ -3,7 +3,6 @@ package sim
 import (
 	"fmt"
 	"math/rand/v2"
-	"strings"
 	"time"
 )
 
@@ -29,6 +28,8 @@ type Options struct {
 	JSON     bool // packages travel in both forms
 	Eventual bool // most packages are applied at once, whatever they need
 	Two      bool // the application has a connection of its own, beside the engine's
+
+	Focus Focus // what most edits are about
 }
 
 const maxSites = 6
@@ -52,6 +53,7 @@ func Expand(seed uint64) Options {
 	}
 	o.Base, o.Enforce, o.Crashes, o.Full, o.Restores, o.Schema, o.Compact, o.JSON = yes(40), yes(50), yes(60), yes(40), yes(40), yes(50), yes(40), yes(30)
 	o.Eventual, o.Two = yes(12), yes(25)
+	o.draw(r)
 	o.Full = o.Full && !o.Two // who is at fault when two are at a disk that fails is not told apart
 	return o
 }
@@ -68,7 +70,10 @@ func (o Options) String() string {
 			s += " " + f.name
 		}
 	}
-	return strings.TrimSpace(s)
+	if o.Focus != Anything {
+		s += " focus=" + string(o.Focus)
+	}
+	return s
 }
 
 // Kind is what an event does.
@@ -117,6 +122,8 @@ func (o Options) List() []Event {
 		{Write, 34, true}, {Send, 26, true}, {Sync, 8, true}, {Late, 5, true}, {Fold, 5, true}, {Compact, 4, o.Compact}, {Crash, 6, o.Crashes},
 		// Where files go back, much must be forgotten meanwhile, or nobody ever lacks a delete.
 		{Sync, 10, o.Compact && o.Restores}, {Compact, 6, o.Compact && o.Restores}, {Retire, 4, o.Compact && o.Restores},
+		{Sync, 15, o.Focus == Deletes}, {Compact, 15, o.Focus == Deletes}, {Copy, 2, o.Focus == Deletes}, {Backup, 3, o.Focus == Deletes}, {Restore, 4, o.Focus == Deletes},
+		{Compact, 6, o.Focus == Alike}, {Sync, 8, o.Focus == Alike},
 		{Full, 3, o.Full}, {Partition, 2, true}, {Clock, 3, o.Skew > 0}, {Migrate, 4, o.Schema}, {Backup, 2, o.Restores}, {Restore, 5, o.Restores}, {Copy, 1, o.Restores},
 	}
 	total := 0

@@ -128,12 +128,17 @@ func (w *world) look(s *site) error {
 	if err := w.learn(); err != nil { // what it shows may have been folded elsewhere in the same event
 		return err
 	}
+	if clear, err := s.clear(); err != nil || !clear {
+		return err
+	}
 	if err := w.agree(s); err != nil {
 		return err
 	}
 	ahead, err := s.int("SELECT EXISTS (SELECT 1 FROM tributary_ahead)")
-	if w.o.Eventual && err == nil && ahead == 0 { // rows of what waits are shown already
-		ahead, err = s.int("SELECT EXISTS (SELECT 1 FROM tributary_waiting)")
+	if w.o.Eventual && err == nil && ahead == 0 { // rows of what waits are shown already, and of what will never come
+		if ahead, err = s.int("SELECT EXISTS (SELECT 1 FROM tributary_waiting)"); w.stats.Restores > 0 {
+			ahead = 1
+		}
 	}
 	if err != nil || ahead != 0 {
 		return err
@@ -159,6 +164,13 @@ func (w *world) look(s *site) error {
 		return violation("equality", "sites %d (at event %d) and %d show different rows at the vector %s%s", first.site, first.at, s.index, key, w.difference(first.site, s))
 	}
 	return nil
+}
+
+// clear says whether the site has all that may have overwritten what came to it apart.
+func (s *site) clear() (bool, error) {
+	defer s.spared()()
+	v, err := s.e.Vector(context.Background())
+	return err == nil && v.Covers(s.vague), err
 }
 
 type shown struct {

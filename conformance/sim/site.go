@@ -14,6 +14,7 @@ import (
 	"github.com/ncruces/go-sqlite3/vfs"
 
 	"github.com/tributary-db/tributary/conformance/faultdisk"
+	"github.com/tributary-db/tributary/crdt"
 	"github.com/tributary-db/tributary/engine"
 	"github.com/tributary-db/tributary/vtab/ncruces"
 )
@@ -39,6 +40,9 @@ type site struct {
 	broken  bool    // the disk fails for a while
 	failed  int     // operations that it refused since done was asked last
 	ear     ear
+	// vague is what the site must have before it can be compared. Of own changes that travel alone only that is sent which others have
+	// not overwritten, or deleted with the row.
+	vague crdt.VersionVector
 }
 
 // backup is a file that was put away, and what was durable in it.
@@ -90,7 +94,7 @@ var disks atomic.Int64 // the registry of file systems is global
 const file = "/r.db"
 
 func (w *world) newSite() *site {
-	s := &site{w: w, index: len(w.sites), vfs: fmt.Sprint("sim", disks.Add(1)), disk: faultdisk.New(w.o.Seed<<8 + uint64(len(w.sites))), durable: map[string]bool{}}
+	s := &site{w: w, index: len(w.sites), vfs: fmt.Sprint("sim", disks.Add(1)), disk: faultdisk.New(w.o.Seed<<8 + uint64(len(w.sites))), durable: map[string]bool{}, vague: crdt.VersionVector{}}
 	w.sites = append(w.sites, s)
 	return s
 }
@@ -159,7 +163,7 @@ func (s *site) track() error {
 	if n, err := s.int("SELECT count(*) FROM sqlite_schema WHERE name = 'tributary_table'"); err != nil {
 		return err
 	} else if n > 0 {
-		all, err := s.int("SELECT count(*) = (SELECT count(*) FROM tributary_table) FROM sqlite_schema WHERE type = 'table' AND name IN ('log', 't', 'customer', 'orders', 'line', 'note', 'extra')")
+		all, err := s.int("SELECT count(*) = (SELECT count(*) FROM tributary_table) FROM sqlite_schema WHERE type = 'table' AND name IN ('log', 't', 'customer', 'orders', 'line', 'link', 'note', 'extra')")
 		if err != nil || all != 0 {
 			return err
 		}

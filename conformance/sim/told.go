@@ -119,10 +119,19 @@ func (w *world) learnFrom(s *site) error {
 		return err
 	}
 	was := s.ear
+	first, last := crdt.Dot{Site: now.self, Version: was.version + 1}, now.version
 	if now.self != was.self {
-		was.version = 0
+		if _, known := w.history.said[crdt.Dot{Site: was.self, Version: first.Version}]; !known && now.has.Has(crdt.Dot{Site: was.self, Version: first.Version}) {
+			first.Site, last = was.self, first.Version // it folded before it took another name
+			for v := crdt.Version(1); v <= now.version; v++ {
+				w.history.add(crdt.Dot{Site: now.self, Version: v}, nil)
+			}
+		} else {
+			first.Version = 1
+		}
+		was.version = first.Version - 1
 	}
-	if now.version < was.version {
+	if last < was.version {
 		w.history.forked = true // only a file that went back under its identity
 		return nil
 	}
@@ -134,14 +143,13 @@ func (w *world) learnFrom(s *site) error {
 	if err != nil {
 		return err
 	}
-	if now.version == was.version && len(list) > 0 && left != 0 { // not folded yet
+	if last == was.version && len(list) > 0 && left != 0 { // not folded yet
 		s.ear.self, s.ear.version = now.self, now.version
 		return nil
 	}
 	if len(list) > 0 {
 		now.folded = list[len(list)-1].N
 	}
-	first := crdt.Dot{Site: now.self, Version: was.version + 1}
 	stamp := func(at int64) crdt.Stamp {
 		return crdt.Stamp{Time: max(min(crdt.TimeOf(at), crdt.TimeOf(s.now().UnixMilli())), was.clock+1), Site: first.Site, Version: first.Version}
 	}
@@ -154,11 +162,11 @@ func (w *world) learnFrom(s *site) error {
 			return violation("model", "site %d: %v", s.index, err)
 		}
 	}
-	if len(said) > 0 && now.version == was.version {
+	if len(said) > 0 && last == was.version {
 		return violation("model", "site %d has folded without naming it: %v", s.index, list)
 	}
-	for v := first.Version; v <= now.version; v++ {
-		w.history.add(crdt.Dot{Site: now.self, Version: v}, said)
+	for v := first.Version; v <= last; v++ {
+		w.history.add(crdt.Dot{Site: first.Site, Version: v}, said)
 		said = nil
 	}
 	s.ear = now
@@ -168,7 +176,7 @@ func (w *world) learnFrom(s *site) error {
 // absorbed finds which lives a replica dropped by itself, as it may where another says the same, and notes them as said by its
 // last version. It reads the clocks by SCHEMA.md.
 func (w *world) absorbed(s *site, pos int64) error {
-	lives := w.history.lives(s.ear.has)
+	lives := w.history.lives(s.ear.has.Has)
 	last := crdt.Dot{Site: s.ear.self, Version: s.ear.version}
 	if last.Version == 0 || w.history.forked {
 		return nil
@@ -305,14 +313,18 @@ func (s *site) rows() (map[rowID]map[string]string, error) {
 }
 
 var (
-	writes   = regexp.MustCompile(`^(?:INSERT|UPDATE)(?: OR REPLACE)?(?: INTO)? (\w+)[^;]*$`)
-	replaces = regexp.MustCompile(`^INSERT OR REPLACE INTO (\w+)[^V]*VALUES \(([^,]+),`)
+	writes   = regexp.MustCompile(`^(?:INSERT|UPDATE)(?: OR REPLACE| OR IGNORE)?(?: INTO)? (\w+)[^;]*$`)
+	replaces = regexp.MustCompile(`^INSERT OR REPLACE INTO (\w+)`)
 	updates  = regexp.MustCompile(`^UPDATE OR REPLACE (\w+)`)
 )
 
 // tell runs one statement inside a transaction and writes down what it did.
 func (s *site) tell(sql string) error {
 	before, err := s.rows()
+	if err != nil {
+		return err
+	}
+	base, err := s.baseRows(before, sql)
 	if err != nil {
 		return err
 	}
@@ -325,9 +337,9 @@ func (s *site) tell(sql string) error {
 		return err
 	}
 	var evicts string
-	var replaced rowID
+	replaced := map[rowID]bool{}
 	if m := replaces.FindStringSubmatch(sql); m != nil {
-		evicts, replaced = m[1], rowID{m[1], m[2]}
+		evicts, replaced = m[1], looked
 	} else if m := updates.FindStringSubmatch(sql); m != nil {
 		evicts = m[1]
 	}
@@ -350,10 +362,10 @@ func (s *site) tell(sql string) error {
 				return err
 			}
 			t.Kind = toldInsert
-		case id == replaced:
-			t.Kind = toldReplace
+		case replaced[id]:
+			t.Kind, t.Base = toldReplace, base[id]
 			if m := modelOf(id.Table); m.unique != nil && m.unique(x) != "" && m.unique(x) == m.unique(y) {
-				t.Kind = toldReplaceSame
+				t.Kind, t.Base = toldReplaceSame, false // pushed out by itself, which is seen
 			}
 		default:
 			for _, c := range slices.Sorted(maps.Keys(y)) {
@@ -372,6 +384,35 @@ func (s *site) tell(sql string) error {
 		}
 	}
 	return nil
+}
+
+// baseRows are the rows of the table that a REPLACE is about to write to of which the replica keeps nothing of their own: it can
+// not tell that one was there when another is put in its place.
+func (s *site) baseRows(rows map[rowID]map[string]string, sql string) (map[rowID]bool, error) {
+	m := replaces.FindStringSubmatch(sql)
+	if m == nil || s.e == nil {
+		return nil, nil
+	}
+	t, base := modelOf(m[1]), map[rowID]bool{}
+	for id := range rows {
+		base[id] = id.Table == t.name
+	}
+	n, err := s.int("SELECT ifnull(max(id), 0) FROM tributary_table WHERE name = '" + t.name + "'")
+	if err != nil || n == 0 {
+		return base, err
+	}
+	var key []string
+	for j := range t.key {
+		key = append(key, fmt.Sprintf("quote(k%d)", j))
+	}
+	return base, s.each(fmt.Sprintf("SELECT %s FROM tributary_clock_%d", strings.Join(key, ", "), n), func(q *sqlite3.Stmt) error {
+		image := map[string]string{}
+		for j, k := range t.key {
+			image[k] = q.ColumnText(j)
+		}
+		delete(base, t.id(image))
+		return nil
+	})
 }
 
 // exec runs a statement and says which rows it wrote, be it what they had before.

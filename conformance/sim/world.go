@@ -155,7 +155,7 @@ func (w *world) event(e Event) error {
 			return nil
 		}
 		m := w.kept[r.IntN(len(w.kept))]
-		return w.deliver(message{to: a, body: m.body})
+		return w.deliver(message{to: a, body: m.body, upon: m.upon})
 	case Fold:
 		return w.look(a)
 	case Compact:
@@ -314,6 +314,7 @@ func (w *world) copy(s *site, how int) error {
 			n.notes.saved = slices.Clone(s.notes.saved)
 		}
 		n.ear = s.ear
+		n.vague.Join(s.vague)
 		return nil
 	})
 	if err != nil {
@@ -417,7 +418,7 @@ func (w *world) healed() error {
 			return err
 		}
 		l, err := s.readLog()
-		if err == nil {
+		if err == nil && !(w.o.Eventual && w.stats.Restores > 0) { // of what a restore took, a part may have been shown elsewhere
 			err = l.whole()
 		}
 		if err != nil {
