@@ -369,6 +369,46 @@ func TestTriggerColumnsAfterRename(t *testing.T) {
 	}
 }
 
+// TestTriggerColumnsOfOneName has a column take the name of another that was dropped: the text then names it twice.
+func TestTriggerColumnsOfOneName(t *testing.T) {
+	c := newCaptured(t, "ncruces", "CREATE TABLE t(id INTEGER PRIMARY KEY, a INT, b INT, c INT)", "t")
+	c.run("ALTER TABLE t DROP COLUMN a\nALTER TABLE t RENAME COLUMN b TO a")
+	got := fmt.Sprint(engine.TriggerColumns(c.query("SELECT sql FROM sqlite_master WHERE name = 'tributary_1_update'")[0]))
+	if want := "map[0:a 1:a 2:c]"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+// TestMasks changes every set of five columns, of which two pairs and one over are compared: plainly, with their class too, or
+// without their collation.
+func TestMasks(t *testing.T) {
+	const n = 5
+	for _, host := range captureHosts {
+		for _, declared := range []string{"INT", "", "TEXT COLLATE NOCASE"} {
+			t.Run(fmt.Sprintf("type=%s/host=%s", declared, host), func(t *testing.T) {
+				columns, script, want := "", []string{"INSERT INTO t(id) VALUES (1)"}, []string{"1:-1 1"}
+				for i := range n {
+					columns += fmt.Sprintf(", c%d %s", i, declared)
+				}
+				for set := range 1 << n {
+					var assign []string
+					for i := range n {
+						value := "c%[1]d = c%[1]d"
+						if set>>i&1 == 1 {
+							value = "c%[1]d = CASE hex(c%[1]d) WHEN hex('a') THEN 'A' ELSE 'a' END"
+						}
+						assign = append(assign, fmt.Sprintf(value, i))
+					}
+					script, want = append(script, "UPDATE t SET "+strings.Join(assign, ", ")), append(want, fmt.Sprintf("1:%d 1", set))
+				}
+				d := newCaptured(t, host, "CREATE TABLE t(id INTEGER PRIMARY KEY"+columns+")", "t")
+				d.run(strings.Join(script, "\n"))
+				d.want(strings.Join(want, "; "))
+			})
+		}
+	}
+}
+
 // TestMaskOrdinals has ordinals with gaps, as after a drop, and a column without one.
 func TestMaskOrdinals(t *testing.T) {
 	c := newCaptured(t, "ncruces", "CREATE TABLE t(id INTEGER PRIMARY KEY, a, b, c)")
