@@ -9,7 +9,7 @@ import (
 )
 
 // What the engine does from some size on is done in tests from a size that they reach.
-func init() { manyInserts, minAlike, manyRows, minRun, manyTogether = 4, 1, 3, 2, 2 }
+func init() { manyInserts, minAlike, manyRows, minRun, minRemoved, manyTogether = 4, 1, 3, 2, 2, 2 }
 
 // SetChunkRows cuts chunks smaller until the result is called.
 func SetChunkRows(n int) (restore func()) {

@@ -190,6 +190,8 @@ type tableSQL struct {
 	present string
 	upsert  string
 	remove  string
+
+	removeRun string // of an INTEGER PRIMARY KEY, by bounds
 }
 
 const clockColumns = "pos, t, site, version, presence, cells"
@@ -226,6 +228,7 @@ func newTableSQL(t *table) tableSQL {
 	}
 	s.upsert = fmt.Sprintf("INSERT INTO %s(%s, %s) SELECT %s, %s FROM tributary_rows WHERE true ON CONFLICT (%s) DO UPDATE SET "+spelling+"pos = excluded.pos, t = excluded.t, site = excluded.site, version = excluded.version, presence = excluded.presence, cells = excluded.cells",
 		s.clock, strings.Join(keys, ", "), clockColumns, strings.Join(rows, ", "), strings.Join(vals, ", "), strings.Join(keys, ", "))
+	s.removeRun = fmt.Sprintf("DELETE FROM %s WHERE %s BETWEEN ?1 AND ?2", user, names[0])
 	if n == 1 {
 		s.remove = fmt.Sprintf("DELETE FROM %s WHERE %s IN (SELECT c0 FROM tributary_rows)", user, names[0])
 	} else {

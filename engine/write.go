@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"math"
 	"slices"
 
 	"github.com/tributary-db/tributary/crdt"
@@ -13,7 +14,7 @@ func (b *batch) write() error {
 		return err
 	}
 	return e.quietly(b.t, len(b.deletes)+len(b.inserts)+len(b.updates), func() error {
-		if err := e.writeUser(b.t, b.deletes, b.t.sql.remove); err != nil {
+		if err := b.removeRows(); err != nil {
 			return err
 		}
 		for _, k := range b.deletes {
@@ -21,6 +22,38 @@ func (b *batch) write() error {
 		}
 		return b.writeRows()
 	})
+}
+
+// minRemoved is from how many rows on it pays to remove them by their bounds. Tests lower it.
+var minRemoved = 16
+
+// removeRows deletes rows of the user. Integers without a gap, such as those of old rows that are cleared away, go by the first
+// and the last: whatever has a key between them goes too, so none has to be looked up.
+func (b *batch) removeRows() error {
+	e, t, rest := b.a.e, b.t, b.deletes
+	if t.schema.RowidKey && len(t.schema.Triggers) == 0 {
+		rest = emptied(b.shown)
+		for left := b.deletes; len(left) > 0; {
+			n := integersOf(left)
+			if n < minRemoved {
+				rest = append(rest, left[:n]...)
+			} else if err := e.run(t.sql.removeRun, left[0][0], left[n-1][0]); err != nil {
+				return err
+			}
+			left = left[n:]
+		}
+		b.shown = rest
+	}
+	return e.writeUser(t, rest, t.sql.remove)
+}
+
+// integersOf is how many keys at the beginning of a list are integers each one more than the one before.
+func integersOf(keys [][]crdt.Value) int {
+	n := 1
+	for oneInt(keys[n-1]) && n < len(keys) && oneInt(keys[n]) && keys[n-1][0].Int() < math.MaxInt64 && keys[n][0].Int() == keys[n-1][0].Int()+1 {
+		n++
+	}
+	return n
 }
 
 // writeRows inserts and updates rows with one statement for each set of columns. Once a constraint or a trigger refuses any, all
