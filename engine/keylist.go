@@ -2,6 +2,7 @@ package engine
 
 import (
 	"encoding/binary"
+	"encoding/hex"
 	"sort"
 
 	"github.com/tributary-db/tributary/crdt"
@@ -20,6 +21,7 @@ type keyRun struct{ first, n int64 }
 const (
 	keysRuns = iota
 	keysEach
+	keysHex
 )
 
 // maxListed bounds what a damaged list may claim to hold.
@@ -118,6 +120,9 @@ func (l *keyList) append(b []byte) []byte {
 		}
 		return b
 	}
+	if width := l.hexBytes(); width > 0 {
+		return l.appendHex(b, width)
+	}
 	b = append(b, keysEach)
 	var last, this []byte
 	for _, k := range l.keys {
@@ -128,6 +133,39 @@ func (l *keyList) append(b []byte) []byte {
 		}
 		b = binary.AppendUvarint(b, uint64(same))
 		b = binary.AppendUvarint(b, uint64(len(this)-same))
+		b = append(b, this[same:]...)
+		last, this = this, last
+	}
+	return b
+}
+
+// hexBytes is how many bytes each key stands for, if all are texts of equally many hexadecimal digits in small letters, as
+// lower(hex(randomblob(16))) makes them; else 0. Random keys cannot be made smaller than this.
+func (l *keyList) hexBytes() int {
+	width := len(l.keys[0][0].Bytes())
+	for _, k := range l.keys {
+		if len(k) != 1 || k[0].Kind() != crdt.KindText || len(k[0].Bytes()) != width || width%2 != 0 {
+			return 0
+		}
+		for _, c := range k[0].Bytes() {
+			if (c < '0' || c > '9') && (c < 'a' || c > 'f') {
+				return 0
+			}
+		}
+	}
+	return width / 2
+}
+
+func (l *keyList) appendHex(b []byte, width int) []byte {
+	b = binary.AppendUvarint(append(b, keysHex), uint64(width))
+	last, this := make([]byte, 0, width), make([]byte, 0, width)
+	for _, k := range l.keys {
+		this, _ = hex.AppendDecode(this[:0], k[0].Bytes())
+		same := 0
+		for same < min(len(last), width-1) && last[same] == this[same] {
+			same++
+		}
+		b = binary.AppendUvarint(b, uint64(same))
 		b = append(b, this[same:]...)
 		last, this = this, last
 	}
@@ -196,6 +234,26 @@ func walkKeyList(b []byte, n int, run func(keyRun) bool, each func([]crdt.Value)
 			if k.bad || len(k.b) > 0 {
 				return errClock
 			}
+			if !each(key) {
+				return nil
+			}
+		}
+	case keysHex:
+		width := r.uint()
+		if r.bad || n != 1 || len(r.b) > 0 && width == 0 {
+			return errClock
+		}
+		var this, digits []byte
+		key := make([]crdt.Value, 1)
+		for len(r.b) > 0 {
+			same := r.uint()
+			if r.bad || same >= width || same > uint64(len(this)) || width-same > uint64(len(r.b)) {
+				return errClock
+			}
+			this = append(this[:same], r.b[:width-same]...)
+			r.b = r.b[width-same:]
+			digits = hex.AppendEncode(digits[:0], this)
+			key[0] = crdt.Text(digits)
 			if !each(key) {
 				return nil
 			}

@@ -2,8 +2,10 @@ package engine
 
 import (
 	"bytes"
+	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/tributary-db/tributary/crdt"
@@ -24,11 +26,18 @@ func TestKeyList(t *testing.T) {
 	text := func(s string) []crdt.Value { return []crdt.Value{crdt.TextString(s)} }
 	integer := func(n int64) []crdt.Value { return []crdt.Value{crdt.Int(n)} }
 	for name, keys := range map[string][][]crdt.Value{
-		"none":             nil,
-		"dense":            {integer(1), integer(2), integer(3)},
-		"far apart":        {integer(math.MinInt64), integer(-1), integer(0), integer(math.MaxInt64 - 1), integer(math.MaxInt64)},
-		"texts":            {text(""), text("abc"), text("abcd"), text("b")},
-		"numbers and more": {integer(1), integer(2), {crdt.Real(2.5)}, integer(3), text("3"), {crdt.Blob([]byte("3"))}},
+		"none":              nil,
+		"dense":             {integer(1), integer(2), integer(3)},
+		"far apart":         {integer(math.MinInt64), integer(-1), integer(0), integer(math.MaxInt64 - 1), integer(math.MaxInt64)},
+		"texts":             {text(""), text("abc"), text("abcd"), text("b")},
+		"hexadecimal":       {text("00"), text("0a"), text("0f"), text("a0"), text("ff")},
+		"long hexadecimal":  {text("00112233445566778899aabbccddeeff"), text("00112233445566778899aabbccddef00"), text("10112233445566778899aabbccddef00")},
+		"capitals":          {text("0A"), text("0F")},
+		"odd":               {text("0"), text("a")},
+		"of two lengths":    {text("00"), text("0000"), text("0001")},
+		"blobs":             {{crdt.Blob([]byte("00"))}, {crdt.Blob([]byte("aa"))}},
+		"a text and a blob": {text("aa"), {crdt.Blob([]byte("00"))}},
+		"numbers and more":  {integer(1), integer(2), {crdt.Real(2.5)}, integer(3), text("3"), {crdt.Blob([]byte("3"))}},
 	} {
 		l := &keyList{}
 		for _, k := range keys {
@@ -95,9 +104,41 @@ func TestCompare(t *testing.T) {
 	}
 }
 
+// TestHexKeys holds the size of the form that is there for its size, and that bytes which no writer makes are refused.
+func TestHexKeys(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(1, 2))
+	var keys []string
+	for range 1000 {
+		keys = append(keys, fmt.Sprintf("%016x%016x", rnd.Uint64(), rnd.Uint64()))
+	}
+	slices.Sort(keys)
+	l := &keyList{}
+	for _, k := range keys {
+		l.add([]crdt.Value{crdt.TextString(k)})
+	}
+	if got := len(l.append(nil)); got > 17*len(keys) {
+		t.Errorf("1000 keys of 16 bytes take %d bytes", got)
+	}
+	for name, b := range map[string][]byte{
+		"no bytes in a key":         {2, 0, 0},
+		"nothing to take them from": {2, 2, 1, 5},
+		"more than there are":       {2, 2, 0, 1, 2, 2},
+		"cut off":                   {2, 2, 0, 1},
+		"far too wide":              {2, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1, 0, 1},
+	} {
+		if _, err := decodeKeyList(b, 1); err == nil {
+			t.Errorf("%s: no error", name)
+		}
+	}
+	if _, err := decodeKeyList([]byte{2, 1, 0, 5}, 2); err == nil {
+		t.Error("a key of two columns: no error")
+	}
+}
+
 func FuzzKeyList(f *testing.F) {
 	f.Add([]byte{0, 0x0a, 3, 2, 1}, byte(1))
 	f.Add([]byte{1, 0, 5, 1, 0x0a, 3, 1, 0x62, 4, 1, 0x63}, byte(2))
+	f.Add([]byte{2, 2, 0, 1, 2, 1, 3}, byte(1))
 	f.Add([]byte{0, 0, 0xff, 0xff, 0xff, 0xff, 0x7f}, byte(1))
 	f.Fuzz(func(t *testing.T, b []byte, columns byte) { // of the table here, hence no number that a remote chose
 		l, err := decodeKeyList(b, int(columns))

@@ -21,7 +21,7 @@ func TestSchemaExamples(t *testing.T) {
 		t.Fatal(err)
 	}
 	kinds := map[string]func(*Engine, []byte) (string, []byte, error){
-		"presence": presenceExample, "cells": cellsExample, "row": rowExample, "key": keyExample, "runs": keysExample(1), "keys": keysExample(2),
+		"presence": presenceExample, "cells": cellsExample, "row": rowExample, "key": keyExample, "runs": keysExample(1), "keys": keysExample(2), "packed": keysExample(1),
 	}
 	found := map[string]bool{}
 	for _, m := range schemaExample.FindAllStringSubmatch(string(text), -1) {
