@@ -319,8 +319,23 @@ func (h *history) shown(has crdt.VersionSet, level int) map[rowID]seen {
 	return out
 }
 
-// fold says what one version is made of: the statements that a replica folded under it, on top of what it showed.
-func fold(list []told, before map[rowID]seen, level int, stamp func(at int64) crdt.Stamp) (out []effect, err error) {
+// late are the columns of a row that its replica had not noticed while it was written: what stands there in the end was written, if
+// it is not the default, by the last statement that wrote to the row at all.
+func late(t *modelTable, noticed, level int, image map[string]string) (columns, written []string) {
+	for _, c := range t.at(level) {
+		if c.from > noticed && t.from <= noticed {
+			columns = append(columns, c.name)
+			if value, ok := image[c.name]; ok && value != c.preset {
+				written = append(written, c.name)
+			}
+		}
+	}
+	return columns, written
+}
+
+// fold says what one version is made of: the statements that a replica folded under it, on top of what it showed. The replica had
+// noticed one version of the schema while they were done, and now it is at another.
+func fold(list []told, before map[rowID]seen, noticed, level int, stamp func(at int64) crdt.Stamp) (out []effect, err error) {
 	rows, order := map[rowID][]told{}, []rowID(nil)
 	for _, t := range list {
 		if rows[t.Row] == nil {
@@ -333,10 +348,16 @@ func fold(list []told, before map[rowID]seen, level int, stamp func(at int64) cr
 		var at int64
 		changed := map[string]bool{}
 		var last told
+		unnoticed, written := late(modelOf(id.Table), noticed, level, rows[id][len(rows[id])-1].Image)
 		for _, t := range rows[id] {
+			if t.Kind == toldUpdate || t.Kind == toldLook {
+				t.Changed = slices.DeleteFunc(slices.Clone(t.Changed), func(c string) bool { return slices.Contains(unnoticed, c) })
+				if t.Changed = append(t.Changed, written...); len(t.Changed) == 0 {
+					continue
+				}
+				t.Kind = toldUpdate
+			}
 			switch t.Kind {
-			case toldLook:
-				continue
 			case toldInsert, toldReplace, toldReplaceSame:
 				reinserted, replaced, wrote = reinserted || deleted, true, true
 			case toldUpdate:

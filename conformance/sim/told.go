@@ -158,7 +158,7 @@ func (w *world) learnFrom(s *site) error {
 	}
 	var said []effect
 	if len(list) > 0 {
-		if said, err = fold(list, w.history.shown(was.has, was.level), now.level, stamp); err != nil {
+		if said, err = fold(list, w.history.shown(was.has, was.level), was.level, now.level, stamp); err != nil {
 			return violation("model", "site %d: %v", s.index, err)
 		}
 	}
