@@ -187,12 +187,12 @@ func (s *site) imports(r *rand.Rand) string {
 		return fmt.Sprintf("DELETE FROM orders WHERE id BETWEEN %d AND %d", id, id+r.IntN(60))
 	case 13:
 		return fmt.Sprintf("UPDATE t SET id = id + 1 WHERE id = %d", id)
+	case 14:
+		return fmt.Sprintf("INSERT OR IGNORE INTO customer VALUES ('c%d', 'e%d', 'n')", x%4, x%4)
 	case 15:
 		return fmt.Sprintf("DELETE FROM note WHERE id = '%c%d'", 'a'+rune(x%26), r.IntN(8))
 	case 16:
 		return fmt.Sprintf("UPDATE note SET body = 'u%d' WHERE id = '%c%d'", x, 'A'+rune(x%26), r.IntN(8))
-	case 14:
-		return fmt.Sprintf("INSERT OR IGNORE INTO customer VALUES ('c%d', 'e%d', 'n')", x%4, x%4)
 	}
 	return fmt.Sprintf("DELETE FROM customer WHERE id = 'c%d'", x%4)
 }

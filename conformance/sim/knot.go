@@ -50,11 +50,11 @@ func (k *knotted) choose() []bool {
 			for j := range in {
 				without[j] = in[j] && (j == i || k.value[j] != k.value[i])
 			}
-			if without = k.closed(without); slices.ContainsFunc(k.left(in, without), func(j int) bool { return won[j] }) {
+			if without = k.closed(without); slices.ContainsFunc(left(in, without), func(j int) bool { return won[j] }) {
 				without = slices.Clone(in)
 				without[i] = false
 				without = k.closed(without)
-				for _, j := range k.left(in, without) {
+				for _, j := range left(in, without) {
 					won[j] = false
 				}
 			}
@@ -102,7 +102,7 @@ func (k *knotted) closed(in []bool) []bool {
 }
 
 // left are the rows that are in one set and not in the other.
-func (k *knotted) left(was, is []bool) (out []int) {
+func left(was, is []bool) (out []int) {
 	for i := range was {
 		if was[i] && !is[i] {
 			out = append(out, i)

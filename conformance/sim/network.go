@@ -83,17 +83,22 @@ func (w *world) send(from, to *site, r *rand.Rand) error {
 		}
 		upon = v
 	}
+	all := w.history.lives(func(crdt.Dot) bool { return true })
 	for _, m := range out {
-		w.kept = append(w.kept, m)
-		w.stats.Digest = digest(w.stats.Digest, m.body)
-		if err := w.ledger.add(m.body); err != nil {
-			return err
-		}
-		if err := w.judge(m.body); err != nil {
-			return err
-		}
 		if o.LocalOnly {
 			m.until, m.upon = 0, upon // acknowledges nothing
+		}
+		w.kept = append(w.kept, m)
+		w.stats.Digest = digest(w.stats.Digest, m.body)
+		p, err := engine.Inspect(m.body, nil)
+		if err != nil {
+			return violation("ledger", "a package that cannot be read: %v", err)
+		}
+		if err := w.ledger.add(p); err != nil {
+			return err
+		}
+		if err := w.judge(p, all); err != nil {
+			return err
 		}
 		w.post(m, r)
 	}

@@ -13,7 +13,6 @@ import (
 	"github.com/ncruces/go-sqlite3"
 
 	"github.com/tributary-db/tributary/crdt"
-	"github.com/tributary-db/tributary/engine"
 )
 
 // Violation says that something happened that must not. Oracle is one of: equality, causality, atomicity, durability,
@@ -259,11 +258,7 @@ type ledger struct {
 	forgetful bool // somebody has dropped a column: whom it sends rows of before has the default there, and says so
 }
 
-func (l *ledger) add(body []byte) error {
-	p, err := engine.Inspect(body, nil)
-	if err != nil {
-		return violation("ledger", "a package that cannot be read: %v", err)
-	}
+func (l *ledger) add(p *crdt.Package) error {
 	var bad []error
 	one := func(what, is string) {
 		if was, ok := l.said[what]; ok && was != is {

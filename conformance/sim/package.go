@@ -6,20 +6,15 @@ import (
 	"strings"
 
 	"github.com/tributary-db/tributary/crdt"
-	"github.com/tributary-db/tributary/engine"
 )
 
 // judge holds what a package says against the model: each insert, write and delete in it must be one that some statement did, of that
-// value and at that time. So an error of a fold is found where it was made, not only where two sites come to show different rows.
-func (w *world) judge(body []byte) error {
+// value and at that time. all are the lives that any version knows. So an error of a fold is found where it was made, not only where
+// two sites come to show different rows.
+func (w *world) judge(p *crdt.Package, all map[rowID]map[crdt.Dot]*life) error {
 	if w.history.forked {
 		return nil
 	}
-	p, err := engine.Inspect(body, nil)
-	if err != nil {
-		return violation("ledger", "a package that cannot be read: %v", err)
-	}
-	all := w.history.lives(func(crdt.Dot) bool { return true })
 	for i := range p.Rows {
 		r := &p.Rows[i]
 		t := &p.Tables[r.Table]

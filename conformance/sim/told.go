@@ -199,16 +199,9 @@ func (w *world) absorbed(s *site, pos int64) error {
 		if !tracked {
 			continue
 		}
-		var key []string
-		for j := range t.key {
-			key = append(key, fmt.Sprintf("quote(k%d)", j))
-		}
-		err := s.each(fmt.Sprintf("SELECT %s, presence FROM tributary_clock_%d WHERE pos > %d AND presence IS NOT NULL", strings.Join(key, ", "), n, pos), func(q *sqlite3.Stmt) error {
-			image := map[string]string{}
-			for j, k := range t.key {
-				image[k] = q.ColumnText(j)
-			}
-			row := lives[t.id(image)]
+		err := s.each(fmt.Sprintf("SELECT %s, presence FROM tributary_clock_%d WHERE pos > %d AND presence IS NOT NULL", t.clockKey(), n, pos), func(q *sqlite3.Stmt) error {
+			id := t.idOf(q)
+			row := lives[id]
 			r := bytes.NewReader(q.ColumnRawBlob(len(t.key))[1:])
 			number := func() int64 { n, _ := binary.ReadUvarint(r); return int64(n) }
 			for count := number(); count > 0; count-- {
@@ -222,9 +215,9 @@ func (w *world) absorbed(s *site, pos int64) error {
 						twin = twin || o != d && same(t, l, other, w.uncertain)
 					}
 					if !twin {
-						return violation("model", "site %d drops the insert %s of %v, which no statement did: %v", s.index, d, t.id(image), l.values)
+						return violation("model", "site %d drops the insert %s of %v, which no statement did: %v", s.index, d, id, l.values)
 					}
-					w.history.said[last] = append(w.history.said[last], effect{row: t.id(image), life: d, dead: true})
+					w.history.said[last] = append(w.history.said[last], effect{row: id, life: d, dead: true})
 				}
 			}
 			return nil
@@ -401,18 +394,28 @@ func (s *site) baseRows(rows map[rowID]map[string]string, sql string) (map[rowID
 	if err != nil || n == 0 {
 		return base, err
 	}
+	return base, s.each(fmt.Sprintf("SELECT %s FROM tributary_clock_%d", t.clockKey(), n), func(q *sqlite3.Stmt) error {
+		delete(base, t.idOf(q))
+		return nil
+	})
+}
+
+// clockKey lists the columns that have the key in the table's clocks.
+func (t *modelTable) clockKey() string {
 	var key []string
 	for j := range t.key {
 		key = append(key, fmt.Sprintf("quote(k%d)", j))
 	}
-	return base, s.each(fmt.Sprintf("SELECT %s FROM tributary_clock_%d", strings.Join(key, ", "), n), func(q *sqlite3.Stmt) error {
-		image := map[string]string{}
-		for j, k := range t.key {
-			image[k] = q.ColumnText(j)
-		}
-		delete(base, t.id(image))
-		return nil
-	})
+	return strings.Join(key, ", ")
+}
+
+// idOf names a row by the key in the first columns of a result, quoted.
+func (t *modelTable) idOf(q *sqlite3.Stmt) rowID {
+	image := map[string]string{}
+	for j, k := range t.key {
+		image[k] = q.ColumnText(j)
+	}
+	return t.id(image)
 }
 
 // exec runs a statement and says which rows it wrote, be it what they had before.
@@ -428,11 +431,7 @@ func (s *site) exec(sql string) (rows map[rowID]bool, err error) {
 	}
 	defer q.Close()
 	for q.Step() {
-		image := map[string]string{}
-		for i, k := range t.key {
-			image[k] = q.ColumnText(i)
-		}
-		rows[t.id(image)] = true
+		rows[t.idOf(q)] = true
 	}
 	return rows, q.Err()
 }
