@@ -40,7 +40,7 @@ func (s ApplyState) String() string {
 	return [...]string{"unknown", "applied", "duplicate", "waiting"}[s]
 }
 
-// ApplyResult counts what an Apply did. Rows counts the rows of the package, Changed those that the tables show
+// ApplyResult counts what an Apply did. Rows counts the rows of the package, 0 if it is a duplicate; Changed those that the tables show
 // differently now; Parked rows wait for a table or column, Quarantined ones for a constraint. Released is the number of
 // waiting packages that could be applied after it.
 type ApplyResult struct {
@@ -52,25 +52,29 @@ type ApplyResult struct {
 }
 
 // Apply merges one package, binary or JSON, in one durable transaction together with what that made ready. A package
-// that cannot be decoded changes nothing; one that comes too early is kept; one that has been applied is dropped
-// without touching a row.
+// that cannot be decoded changes nothing; one that comes too early is kept; one that has been applied, as its header says, is
+// dropped without looking at its rows.
 func (e *Engine) Apply(ctx context.Context, body []byte, o ApplyOptions) (ApplyResult, error) {
-	body = bytes.Clone(body) // what is decoded refers to it, and may outlive the call
-	pkg, err := decode(body, e.opt.Compressor)
+	pkg, err := decodeHeader(body)
 	if err != nil {
 		return ApplyResult{}, wrap("apply", err)
 	}
-	r := ApplyResult{Sender: pkg.Sender, Rows: len(pkg.Rows)}
+	r := ApplyResult{Sender: pkg.Sender}
 	if err := e.load(ctx); err != nil {
 		return r, wrap("apply", err)
 	}
 	if e.conn.ReadOnly() {
 		return r, wrap("apply", ErrReadOnly)
 	}
-	if dup, err := e.duplicate(pkg); err != nil || dup {
+	if dup, err := e.duplicate(pkg); err != nil || dup && pkg.Until > 0 { // of nothing, the rows are looked at
 		r.State = StateDuplicate
 		return r, wrap("apply", err)
 	}
+	body = bytes.Clone(body) // what is decoded refers to it, and may outlive the call
+	if pkg, err = decode(body, e.opt.Compressor); err != nil {
+		return ApplyResult{}, wrap("apply", err)
+	}
+	r.Rows = len(pkg.Rows)
 	receive := func() error {
 		if err := e.load(ctx); err != nil {
 			return err
@@ -100,17 +104,24 @@ func (e *Engine) Apply(ctx context.Context, body []byte, o ApplyOptions) (ApplyR
 
 // decode reads a package in either form.
 func decode(body []byte, z crdt.Compressor) (*crdt.Package, error) {
-	for _, c := range body {
-		switch c {
-		case ' ', '\t', '\r', '\n':
-			continue
-		case '{':
-			p := new(crdt.Package)
-			return p, p.UnmarshalJSON(body)
-		}
-		break
+	if isJSON(body) {
+		p := new(crdt.Package)
+		return p, p.UnmarshalJSON(body)
 	}
 	return crdt.DecodePackage(body, z, crdt.DefaultLimits())
+}
+
+// decodeHeader reads what says whether a package is a duplicate: of the binary form all but the rows.
+func decodeHeader(body []byte) (*crdt.Package, error) {
+	if isJSON(body) {
+		return decode(body, nil)
+	}
+	return crdt.PackageHeader(body, crdt.DefaultLimits())
+}
+
+func isJSON(body []byte) bool {
+	body = bytes.TrimLeft(body, " \t\r\n")
+	return len(body) > 0 && body[0] == '{'
 }
 
 // Inspect decodes a package without applying it.
