@@ -18,7 +18,7 @@ type Package struct {
 
 	Since, Until int64 // the interval of the sender's cursor, after Since and up to Until; 0 <= Since <= Until
 	Part         int   // number within the set, from 0
-	Sent         Time  // the sender's clock when it made the package, to diagnose skew
+	Sent         Time  // the sender's clock when it came to the state that was read; a later state has a greater one
 
 	Covers []Cover       // sorted by site and version, not overlapping
 	Needs  VersionVector // what must have been applied before

@@ -413,7 +413,7 @@ func (a *applier) covered(p *crdt.Package) error {
 		}
 	}
 	own := slices.ContainsFunc(p.Covers, func(c crdt.Cover) bool { return c.Site == p.Sender })
-	if !p.SomeTables() && (!p.LocalOnly || own) {
+	if !p.SomeTables() && (!p.LocalOnly || own) && have.Covers(p.Needs) { // in eventual mode what it needs may be missing: a gap
 		return e.heard(p)
 	}
 	return nil
@@ -469,7 +469,7 @@ func (a *applier) finish() error {
 	if err := a.replay(); err != nil {
 		return err
 	}
-	if err := e.setMeta("pos", crdt.Int(a.pos)); err != nil {
+	if err := e.setPos(a.pos); err != nil {
 		return err
 	}
 	last, err := e.lastTime()

@@ -49,7 +49,7 @@ func (e *Engine) foldBases() error {
 	if err := e.chunksChanged(); err != nil {
 		return err
 	}
-	return e.setMeta("pos", crdt.Int(pos))
+	return e.setPos(pos)
 }
 
 // cut makes chunks of the rows that meet a condition, at positions after pos. It returns the last one and the number of rows.

@@ -406,7 +406,7 @@ func (f *folder) finish() error {
 	if err := f.e.changeset(f.e.self, f.version, f.pos, f.last); err != nil {
 		return err
 	}
-	if err := f.e.setMeta("pos", crdt.Int(f.pos)); err != nil {
+	if err := f.e.setPos(f.pos); err != nil {
 		return err
 	}
 	return f.e.setMeta("clock", crdt.Int(int64(f.last)))

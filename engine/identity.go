@@ -158,7 +158,7 @@ func (e *Engine) verifyIdentity() error {
 		return err
 	}
 	if pos < ev.Position {
-		if err := e.setMeta("pos", crdt.Int(ev.Position)); err != nil {
+		if err := e.setPos(ev.Position); err != nil {
 			return err
 		}
 	}

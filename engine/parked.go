@@ -152,7 +152,7 @@ func (e *Engine) replayParked() (moved bool, err error) {
 	if err := a.replay(); err != nil {
 		return false, err
 	}
-	if err := e.setMeta("pos", crdt.Int(a.pos)); err != nil {
+	if err := e.setPos(a.pos); err != nil {
 		return false, err
 	}
 	if err := e.reconsider(a.touched); err != nil {

@@ -21,7 +21,7 @@ const (
 	waitSent = 3 // from this bit on: the package's time, see sentOf
 )
 
-// sentOf is the time of a package as it is kept in flags. Years after 2248 count as that year.
+// sentOf is the time of a package's state as it is kept in flags. Years after 2248 count as that year.
 func sentOf(p *crdt.Package) int64 { return min(int64(p.Sent), 1<<59) << waitSent }
 
 // uponOf tells parts of unlike sets by what they are about and, in its lower half, by what a receiver must have for them. They can
@@ -48,10 +48,7 @@ func aboutOf(upon int64) int64 { return upon >> 32 }
 // a row that has changed meanwhile moves to the end, so it is in neither part if the second is of an older state.
 func (w *waiting) follows(n *waiting) bool { return sentAfter(w.flags, n.flags) }
 
-func sentAfter(first, then int64) bool {
-	first, then = first>>waitSent, then>>waitSent
-	return uint16(first) == uint16(then) || first>>16 <= then>>16
-}
+func sentAfter(first, then int64) bool { return first>>waitSent <= then>>waitSent }
 
 // waiting is a package, or part of a set, that could not be applied yet. Parts of a bulk set that have been applied
 // stay without their bodies until the set is complete.
@@ -62,6 +59,7 @@ type waiting struct {
 	flags        int64
 	applied      bool
 	lack         lack // one thing that was missing when it was last looked at
+	led          bool // to the end of a set by parts that are here: see link
 }
 
 // bulk applies a part of a bulk set at once if all parts before it have been, and keeps it otherwise.
@@ -185,11 +183,6 @@ func (a *applier) ready(now *crdt.Package) (chain []*waiting, whole bool, err er
 	if err != nil {
 		return nil, false, err
 	}
-	type place struct {
-		sender crdt.Site
-		pos    int64
-		about  int64 // see aboutOf
-	}
 	next := map[place][]*waiting{}
 	done := map[place]bool{} // where parts end that have been applied
 	for _, w := range all {
@@ -199,6 +192,7 @@ func (a *applier) ready(now *crdt.Package) (chain []*waiting, whole bool, err er
 			done[place{w.sender, w.until, aboutOf(w.upon)}] = true
 		}
 	}
+	a.link(all, next, have)
 	for i := 0; i < len(all); i++ {
 		first := all[i]
 		if first.applied && done[place{first.sender, first.since, aboutOf(first.upon)}] {
@@ -207,12 +201,11 @@ func (a *applier) ready(now *crdt.Package) (chain []*waiting, whole bool, err er
 		chain := []*waiting{first}
 		w := first
 		for w.flags&waitEnds == 0 {
-			after := next[place{w.sender, w.until, aboutOf(w.upon)}]
-			n := slices.IndexFunc(after, func(n *waiting) bool { return n.until > w.until && w.follows(n) && !a.lacking(n.lack, have) })
-			if n < 0 {
+			n := a.after(w, next, have)
+			if n == nil {
 				break
 			}
-			w = after[n]
+			w = n
 			chain = append(chain, w)
 		}
 		whole := w.flags&waitEnds != 0
@@ -230,6 +223,7 @@ func (a *applier) ready(now *crdt.Package) (chain []*waiting, whole bool, err er
 				if ok, err = a.met(w, now); err != nil {
 					return nil, false, err
 				} else if !ok && a.lacking(w.lack, have) {
+					a.link(all, next, have)
 					i-- // without this part there may be another way
 				}
 			}
@@ -239,6 +233,43 @@ func (a *applier) ready(now *crdt.Package) (chain []*waiting, whole bool, err er
 		}
 	}
 	return nil, false, nil
+}
+
+// place is where a part stands in the feed of its sender.
+type place struct {
+	sender crdt.Site
+	pos    int64
+	about  int64 // see aboutOf
+}
+
+// link finds which parts lead to the end of a set. Sets of two pulls can share parts, and of one of them the rest may never come: who
+// takes any part that follows may miss the set that is whole. all is in the order of waiting.
+func (a *applier) link(all []*waiting, next map[place][]*waiting, have crdt.VersionVector) {
+	for end := len(all); end > 0; { // from the end of the feed, at one place the longest first: what follows a part is known before it
+		from := end - 1
+		for from > 0 && all[from-1].sender == all[from].sender && all[from-1].since == all[from].since {
+			from--
+		}
+		for _, w := range all[from:end] {
+			w.led = w.flags&waitEnds != 0
+			if n := a.after(w, next, have); !w.led && n != nil {
+				w.led = n.led
+			}
+		}
+		end = from
+	}
+}
+
+// after is a part that can come after one, if there is one rather one that leads to the end.
+func (a *applier) after(w *waiting, next map[place][]*waiting, have crdt.VersionVector) (best *waiting) {
+	for _, n := range next[place{w.sender, w.until, aboutOf(w.upon)}] {
+		if (best == nil || n.led) && n.until > w.until && w.follows(n) && !a.lacking(n.lack, have) {
+			if best = n; n.led {
+				break
+			}
+		}
+	}
+	return best
 }
 
 func (a *applier) waiting() (all []*waiting, err error) {

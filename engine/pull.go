@@ -248,7 +248,11 @@ func (p *pull) interval() (err error) {
 	if err != nil {
 		return err
 	}
-	p.sent = crdt.TimeOf(p.e.opt.Now().UnixMilli()) | crdt.Time(uint16(p.until)) // names the state, too: see waiting.follows
+	asOf, err := p.e.meta("as_of")
+	if err != nil {
+		return err
+	}
+	p.sent = crdt.Time(asOf.Int())
 	p.starts = p.cursor == p.since
 	if p.only != nil {
 		if p.needs, err = p.e.madeUpon(p.o.Origins, p.needs); err != nil {

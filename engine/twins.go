@@ -72,7 +72,7 @@ func (e *Engine) dropTwins(stable crdt.VersionVector) error {
 	if pos == before {
 		return nil
 	}
-	if err := e.setMeta("pos", crdt.Int(pos)); err != nil {
+	if err := e.setPos(pos); err != nil {
 		return err
 	}
 	if err := e.settle(touched); err != nil {

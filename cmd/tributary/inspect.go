@@ -100,7 +100,7 @@ func (p *inspector) text(name string, n int, pkg []byte, d *crdt.Package) error 
 	fmt.Fprintf(w, "%s: package %d: %s bytes, sha256 %x\n", name, n, count(len(pkg)), sha256.Sum256(pkg))
 	head := [][]string{
 		{"sender", d.Sender.String()},
-		{"sent", d.Sent.String()},
+		{"as of", d.Sent.String()},
 		{"cursor", fmt.Sprintf("after %d, up to %d", d.Since, d.Until)},
 		{"part", fmt.Sprintf("%d%s", d.Part, partNotes(d))},
 	}

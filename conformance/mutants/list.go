@@ -56,7 +56,7 @@ var list = []mutant{
 	{"the clock does not learn", "engine/apply.go", "if a.newest > last {", "if a.newest > last && false {", scenarios, "TestScenarios$/merge_clock", ""},
 	{"waiting has no bound", "engine/pending.go", "> a.e.opt.MaxPending {", "> a.e.opt.MaxPending && false {", scenarios, "TestHostile/parts", ""},
 
-	{"parts of two states make a set", "engine/pending.go", "return uint16(first) == uint16(then) || first>>16 <= then>>16", "return true", scenarios, "TestScenarios$/delivery_parts_of_two", ""},
+	{"parts of two states make a set", "engine/pending.go", "{ return first>>waitSent <= then>>waitSent }", "{ return true }", scenarios, "TestScenarios$/delivery_parts_of_two", ""},
 	{"foreign deletes go with own changes", "engine/pull.go", "} else if mixed || p", "} else if mixed && false || p", scenarios, "TestScenarios$/delivery_local_only_deletes", ""},
 	{"an update of nothing makes a write younger", "engine/fold.go", "if wrote.IsEmpty() {", "if c.at = max(c.at, at); wrote.IsEmpty() {", scenarios, "TestScenarios$/capture_nothing_changed", ""},
 	{"a column that is gone decides", "engine/slow.go", "s.row.Lives[i].Newer = groupsOf(s.row.Lives[i].Newer, live)", "_, _ = i, live", scenarios, "TestScenarios$/schema_drop_column", ""},
@@ -96,6 +96,9 @@ var list = []mutant{
 	{"parts of own changes go with parts of all", "engine/pending.go", "about = p.Scope | 1<<32", "about = 0 * p.Scope", scenarios, "TestScenarios$/delivery_parts_of_own", ""},
 	{"a set of some changes ends the waiting of all", "engine/pending.go", "(upon >> 32 = ?3 OR ?3 = 0)", "(upon >> 32 = ?3 OR 1)", scenarios, "TestScenarios$/delivery_parts_of_own", ""},
 	{"what can not be told apart any more goes on", "engine/pull.go", "p.cursor = p.since\n\t\t}", "}", "./engine", "TestPullContinuesWhole", ""},
+	{"the wall clock says which of two states is the later one", "engine/engine.go", "ELSE max(excluded.value, value + 1) END", "ELSE excluded.value END", scenarios, "TestScenarios$/delivery_parts_clock", ""},
+	{"any part goes on, also where none leads to the end", "engine/pending.go", "if best = n; n.led {", "if best = n; true {", scenarios, "TestScenarios$/delivery_parts_that", ""},
+	{"what comes beyond a gap fills it", "engine/apply.go", "(!p.LocalOnly || own) && have.Covers(p.Needs) {", "(!p.LocalOnly || own) {", scenarios, "TestScenarios$/delivery_eventual_gap", ""},
 	{"what later parts need is not asked", "engine/pending.go", "for _, w := range chain[1:] {", "for _, w := range chain[len(chain):] {", scenarios, "TestScenarios$/delivery_parts", ""},
 	{"a set begins where the cursor is not", "engine/pending.go", "err != nil || cursor < w.since {", "err != nil || cursor < w.since && false {", simulator, "TestSim$", ""},
 	{"a run goes over stamps", "engine/adopt.go", "(i == from || b.rows[i].Lives[0].Birth.Stamp == b.rows[from].Lives[0].Birth.Stamp && ", "(i == from || true && ", "./engine", "TestImportsMeet", ""},
