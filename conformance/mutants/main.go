@@ -208,9 +208,11 @@ func blame(out []byte) string {
 		}
 	}
 	if strings.HasPrefix(best, "TestSim") {
+		kind := "error"
 		if m := oracle.FindSubmatch(out); m != nil {
-			best += " (" + string(m[1]) + ")"
+			kind = string(m[1])
 		}
+		best += " (" + kind + ")"
 	}
 	return best
 }

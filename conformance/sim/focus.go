@@ -24,22 +24,24 @@ var foci = []Focus{Alike, Parts, Columns, Imports, Knots, Deletes}
 
 // draw gives a world its focus, and takes from the options what would keep it from it.
 func (o *Options) draw(r *rand.Rand) {
-	n := r.IntN(len(foci) + 1)
-	if n == len(foci) {
+	n := o.Seed % uint64(len(foci)+1) // in turn, so that few worlds have them all
+	if n == 0 {
 		return
 	}
-	switch o.Focus = foci[n]; o.Focus {
+	o.Focus = foci[n-1]
+	o.Events, o.Sites, o.Most = 20+o.Events/3, min(o.Sites, 3), 4
+	switch o.Focus {
 	case Alike:
-		o.Compact = true
+		o.Compact, o.Restores, o.Sites = true, false, 3
 	case Deletes:
 		o.Compact, o.Restores, o.Crashes, o.Eventual, o.Loss = true, true, false, false, o.Loss/4
 	case Parts:
-		o.MaxBytes = 60 + r.IntN(200)
+		o.MaxBytes = 60 + r.IntN(100)
 		if r.IntN(2) == 0 {
 			o.MaxPending = int64(300 + r.IntN(2000))
 		}
 	case Columns:
-		o.Schema = true
+		o.Schema, o.Compact, o.Sites = true, true, 3
 		if r.IntN(2) == 0 {
 			o.MaxBytes = 60 + r.IntN(200)
 		}
@@ -74,18 +76,21 @@ func (s *site) focused(r *rand.Rand) string {
 // alike is an edit of one of three rows, with one of two values.
 func (s *site) alike(r *rand.Rand) string {
 	id, x := r.IntN(3), r.IntN(2)
-	switch r.IntN(12) {
-	case 0, 1, 2:
+	switch r.IntN(16) {
+	case 0, 1, 2, 3:
+		if s.level >= 1 && r.IntN(2) == 0 {
+			return fmt.Sprintf("INSERT INTO t(id, a, c, d) VALUES (%d, 'i', 0, %d)", id, 7+x)
+		}
 		return fmt.Sprintf("INSERT INTO t(id, a, c) VALUES (%d, 'i', 0)", id)
-	case 3:
+	case 4:
 		return fmt.Sprintf("INSERT OR REPLACE INTO t(id, a) VALUES (%d, 'i')", id)
-	case 4, 5:
+	case 5, 6:
 		return fmt.Sprintf("UPDATE t SET a = 'a%d' WHERE id = %d", x, id)
-	case 6:
+	case 7:
 		return fmt.Sprintf("UPDATE t SET c = %d WHERE id <> %d", x, id)
-	case 7, 8:
+	case 8, 9, 11, 12:
 		return fmt.Sprintf("DELETE FROM t WHERE id = %d", id)
-	case 9:
+	case 13:
 		if s.level >= 1 {
 			return fmt.Sprintf("UPDATE t SET d = %d WHERE id = %d", 7+x, id)
 		}
@@ -136,6 +141,10 @@ func (s *site) columns(r *rand.Rand) string {
 	id, x := r.IntN(4), r.IntN(1000)
 	kind := r.IntN(8)
 	switch {
+	case kind < 2 && s.level >= 3:
+		return fmt.Sprintf("INSERT INTO t(id, a, d, e) VALUES (%d, 'i%d', %[2]d, 'e%[2]d')", id, x)
+	case kind < 2 && s.level >= 1:
+		return fmt.Sprintf("INSERT INTO t(id, a, d) VALUES (%d, 'i%d', %[2]d)", id, x)
 	case kind < 2:
 		return fmt.Sprintf("INSERT INTO t(id, a) VALUES (%d, 'i%d')", id, x)
 	case kind == 2:

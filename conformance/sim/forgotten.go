@@ -2,10 +2,13 @@ package sim
 
 import (
 	"context"
+	"fmt"
 	"maps"
+	"math/rand/v2"
+
+	"github.com/ncruces/go-sqlite3"
 
 	"github.com/tributary-db/tributary/crdt"
-	"github.com/tributary-db/tributary/engine"
 )
 
 // Members wait for each other before they forget a delete. A file that was put back, or a copy that no member had heard of, may
@@ -25,7 +28,87 @@ func (s *site) lacksDeletes(forgotten crdt.VersionVector) (bool, error) {
 	}
 	defer s.spared()()
 	have, err := s.e.Vector(context.Background())
-	return err == nil && engine.MissesDeletes(have, forgotten), err
+	some, all := false, true // what engine.MissesDeletes says, in other words
+	for site, v := range forgotten {
+		some, all = some || have[site] > 0, all && have[site] >= v
+	}
+	return err == nil && some && !all, err
+}
+
+func (w *world) compact(s *site) error {
+	r, err := s.e.Compact(context.Background())
+	if err == nil {
+		w.stats.Compactions++
+		w.stats.Forgotten += r.Tombstones
+	}
+	return s.done(err)
+}
+
+// settle lets all talk to all and compact, twice: what a member has of the others it says with the first compaction.
+func (w *world) settle(r *rand.Rand) error {
+	retires := r.IntN(2) == 0
+	for range 2 {
+		for i, a := range w.sites {
+			for _, b := range w.sites[i+1:] {
+				if err := w.sync(a, b); err != nil {
+					return err
+				}
+				if err := w.learn(); err != nil {
+					return err
+				}
+			}
+		}
+		for _, s := range w.sites {
+			if retires && w.o.Restores {
+				if err := w.retire(s); err != nil {
+					return err
+				}
+			}
+			if err := w.compact(s); err != nil {
+				return err
+			}
+			if err := w.learn(); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// remembers says of each row that was deleted that the site either keeps the delete, or says that it may have forgotten it.
+func (w *world) remembers(s *site) error {
+	if !w.o.Compact || w.history.forked {
+		return nil
+	}
+	forgotten, err := s.forgotten()
+	if err != nil {
+		return err
+	}
+	lives := w.history.lives(s.ear.has.Has)
+	clocks, err := s.clockTables()
+	if err != nil {
+		return err
+	}
+	for name, n := range clocks {
+		t := modelOf(name)
+		known := map[rowID]bool{}
+		if err := s.each(fmt.Sprintf("SELECT %s FROM tributary_clock_%d", t.clockKey(), n), func(q *sqlite3.Stmt) error { known[t.idOf(q)] = true; return nil }); err != nil {
+			return err
+		}
+		for id, row := range lives {
+			if id.Table != name || known[id] {
+				continue
+			}
+			said := len(w.history.deletes(id, forgotten)) > 0
+			for d, l := range row {
+				said = said || !l.dead || forgotten[d.Site] >= d.Version
+			}
+			if !said {
+				return violation("forgotten", "site %d has forgotten the delete of %v, and says it has forgotten up to %v", s.index, id, forgotten)
+			}
+		}
+	}
+	return nil
 }
 
 // retire tells a site not to wait any more for identities that no site goes by: those of lives that have ended.

@@ -236,6 +236,23 @@ type seen struct {
 	untouched bool // it was there before the table was tracked, and nothing else is known of its key
 }
 
+// visible is the life of a row that a replica shows which has these columns: the one written last.
+func visible(row map[crdt.Dot]*life, columns []modelColumn) (best seen) {
+	for d, l := range row {
+		if l.dead {
+			continue
+		}
+		c := -1
+		if best.life != nil {
+			c = cmp.Or(best.life.newest(columns).Compare(l.newest(columns)), best.life.birth.Compare(l.birth))
+		}
+		if c < 0 {
+			best = seen{dot: d, life: l}
+		}
+	}
+	return best
+}
+
 // shown is what a replica shows that has these versions and this version of the schema.
 func (h *history) shown(has crdt.VersionSet, level int) map[rowID]seen {
 	byTable := map[string][]rowID{}
@@ -246,19 +263,7 @@ func (h *history) shown(has crdt.VersionSet, level int) map[rowID]seen {
 			continue
 		}
 		columns := t.at(level)
-		var best seen
-		for d, l := range row {
-			if l.dead {
-				continue
-			}
-			c := -1
-			if best.life != nil {
-				c = cmp.Or(best.life.newest(columns).Compare(l.newest(columns)), best.life.birth.Compare(l.birth))
-			}
-			if c < 0 {
-				best = seen{dot: d, life: l}
-			}
-		}
+		best := visible(row, columns)
 		if best.life == nil {
 			continue
 		}

@@ -22,6 +22,23 @@ type message struct {
 	link         link
 	since, until int64
 	upon         crdt.VersionVector // of own changes alone: what their sender had, by which they may have been overwritten
+	set          *set
+	part         int
+}
+
+// set is the packages of one pull.
+type set struct {
+	places []place
+	sent   crdt.Time
+	needs  crdt.VersionVector
+	covers []crdt.Cover
+}
+
+// place is where a package stands in the feed of its sender.
+type place struct {
+	sender       crdt.Site
+	since, until int64
+	own          bool
 }
 
 // link is what a sender remembers of a receiver: identities, not machines, so that a restored replica begins anew.
@@ -30,79 +47,145 @@ type link struct{ from, to crdt.Site }
 // send pulls what the receiver has not acknowledged and puts it on the way. Half of the time the sender goes by its own
 // memory of what was acknowledged, half of the time by what the receiver says.
 func (w *world) send(from, to *site, r *rand.Rand) error {
-	ctx := context.Background()
-	l := link{from.e.Site(), to.e.Site()}
-	o := engine.PullOptions{Since: w.acked[l], MaxBytes: w.o.MaxBytes}
-	if lost, err := w.misses(to, from); err != nil || lost {
+	o := engine.PullOptions{Since: w.acked[link{from.e.Site(), to.e.Site()}]}
+	lost, err := w.misses(to, from)
+	if err != nil || lost && r.IntN(2) == 0 {
 		return err // asked by such a receiver, a sender does not answer
 	}
-	if r.IntN(2) == 0 {
-		end := to.spared()
-		since, err := to.e.PeerCursor(ctx, from.e)
-		end()
-		if err := from.done(err); err != nil {
+	if !lost && r.IntN(2) == 0 {
+		since, ok, err := w.asked(from, to)
+		if err != nil || !ok {
 			return err
-		}
-		if l.from != from.e.Site() || err != nil {
-			return nil // it found out that it is a copy, or was cut off
 		}
 		o.Since = since
 	}
 	if o.Since > 0 && r.IntN(2) == 0 {
 		o.Exclude = append(o.Exclude, to.e.Site())
 	}
+	o.LocalOnly = !lost && r.IntN(12) == 0
+	out, _, err := w.pull(from, to, o, r)
+	if err != nil {
+		return err
+	}
+	for _, m := range out {
+		w.post(m, r)
+	}
+	return nil
+}
+
+// asked is the cursor that the receiver says it has, unless somebody was cut off meanwhile, or found out that it is a copy.
+func (w *world) asked(from, to *site) (since int64, ok bool, err error) {
+	as := from.e.Site()
+	end := to.spared()
+	since, failed := to.e.PeerCursor(context.Background(), from.e)
+	end()
+	if err := from.done(failed); err != nil {
+		return 0, false, err
+	}
+	return since, as == from.e.Site() && failed == nil, nil
+}
+
+// burst sends several sets that overlap, while the sender goes on writing, and delivers some of their packages in any order: parts of
+// unlike sets stand at one place of a feed.
+func (w *world) burst(from, to *site, r *rand.Rand) error {
+	if lost, err := w.misses(to, from); err != nil || lost {
+		return err
+	}
+	since, ok, err := w.asked(from, to)
+	if err != nil || !ok {
+		return err
+	}
+	if err := w.learn(); err != nil { // asking may fold
+		return err
+	}
+	as, begins := from.e.Site(), []int64{since}
+	var all []message
+	for range 2 + r.IntN(3) {
+		if err := from.done(from.write(r)); err != nil {
+			return err
+		}
+		if err := w.learn(); err != nil {
+			return err
+		}
+		o := engine.PullOptions{Since: begins[r.IntN(len(begins))], LocalOnly: r.IntN(6) == 0}
+		out, end, err := w.pull(from, to, o, r)
+		if err != nil || from.e.Site() != as {
+			return err
+		}
+		if begins = append(begins, end); r.IntN(4) > 0 {
+			all = append(all, out...)
+		}
+	}
+	r.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+	for _, m := range all {
+		if r.IntN(4) == 0 {
+			w.post(m, r)
+		} else if err := w.deliver(m); err != nil {
+			return err
+		}
+	}
+	return w.look(to)
+}
+
+// pull makes packages, and holds them against what is known. None come, if the disk failed or the power went. end is the cursor after
+// the last.
+func (w *world) pull(from, to *site, o engine.PullOptions, r *rand.Rand) (out []message, end int64, err error) {
+	ctx := context.Background()
+	o.MaxBytes = w.o.MaxBytes
 	if w.o.JSON && r.IntN(2) == 0 {
 		o.Format = engine.FormatJSON
 	}
-	o.LocalOnly = r.IntN(12) == 0 || w.o.Focus == Parts && r.IntN(3) == 0
-	var out []message
+	l, whole := link{to: to.e.Site()}, &set{}
+	end = o.Since
 	var failed error
-	at := o.Since
 	for p, err := range from.e.Pull(ctx, o) {
 		if err != nil {
 			failed = err
 			break
 		}
 		l.from = from.e.Site()
-		out = append(out, message{to: to, body: p.Package, link: l, since: at, until: p.Cursor})
-		at = p.Cursor
+		out = append(out, message{to: to, body: p.Package, link: l, since: end, until: p.Cursor, set: whole, part: len(out)})
+		end = p.Cursor
 		w.stats.Packages++
 	}
 	if err := from.done(failed); err != nil || failed != nil {
-		return err // what was pulled before the failure has not left the house
+		return nil, o.Since, err // what was pulled before the failure has not left the house
 	}
 	if err := w.learn(); err != nil { // what the pull has folded
-		return err
+		return nil, 0, err
 	}
 	var upon crdt.VersionVector
 	if o.LocalOnly {
-		end := from.spared()
+		done := from.spared()
 		v, err := from.e.Vector(ctx)
-		if end(); err != nil {
-			return err
+		if done(); err != nil {
+			return nil, 0, err
 		}
 		upon = v
 	}
 	all := w.history.lives(func(crdt.Dot) bool { return true })
-	for _, m := range out {
+	for i := range out {
+		m := &out[i]
 		if o.LocalOnly {
 			m.until, m.upon = 0, upon // acknowledges nothing
 		}
-		w.kept = append(w.kept, m)
+		w.kept = append(w.kept, *m)
 		w.stats.Digest = digest(w.stats.Digest, m.body)
 		p, err := engine.Inspect(m.body, nil)
 		if err != nil {
-			return violation("ledger", "a package that cannot be read: %v", err)
+			return nil, 0, violation("ledger", "a package that cannot be read: %v", err)
 		}
+		whole.places = append(whole.places, place{p.Sender, p.Since, p.Until, p.LocalOnly})
+		whole.needs, whole.sent = p.Needs, p.Sent
+		whole.covers = append(whole.covers, p.Covers...)
 		if err := w.ledger.add(p); err != nil {
-			return err
+			return nil, 0, err
 		}
 		if err := w.judge(p, all); err != nil {
-			return err
+			return nil, 0, err
 		}
-		w.post(m, r)
 	}
-	return from.isDurable()
+	return out, end, from.isDurable()
 }
 
 // post gives a message its fate.
@@ -150,6 +233,11 @@ func (w *world) deliverDue() error {
 	for _, m := range due {
 		if err := w.deliver(m); err != nil {
 			return err
+		}
+		if w.o.Focus == Alike { // what were twins from one package to the next
+			if err := w.learn(); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -203,12 +291,53 @@ func (w *world) deliver(m message) error {
 		w.acked[m.link] = max(w.acked[m.link], m.until)
 	}
 	if r.State == engine.StateDuplicate {
-		return nil // nothing was committed
+		return w.complete(m) // nothing was committed
+	}
+	if err := w.bounded(m.to); err != nil {
+		return err
+	}
+	if err := w.complete(m); err != nil {
+		return err
 	}
 	if w.o.Focus != Anything && len(m.body)%3 == 0 {
 		return w.look(m.to)
 	}
 	return m.to.isDurable()
+}
+
+// complete says that a set is applied of which all packages have come, if what it needs is there. Packages of a later state of their
+// sender replace those at their place.
+func (w *world) complete(m message) error {
+	if m.set == nil || m.to.hit() || w.o.Skew > 0 || w.o.Eventual || w.stats.Restores > 0 || w.strangers {
+		return nil
+	}
+	g := &m.to.got
+	if g.parts[m.set] == nil {
+		g.parts[m.set] = map[int]bool{}
+	}
+	g.parts[m.set][m.part] = true
+	at := m.set.places[m.part]
+	g.newest[at] = max(g.newest[at], m.set.sent)
+	end := m.to.spared()
+	has, err := m.to.e.Vector(context.Background())
+	if end(); err != nil {
+		return err
+	}
+	for s, parts := range g.parts {
+		if len(parts) < len(s.places) || !has.Covers(s.needs) {
+			continue
+		}
+		delete(g.parts, s)
+		if slices.ContainsFunc(s.places, func(p place) bool { return g.newest[p] > s.sent }) {
+			continue
+		}
+		for _, c := range s.covers {
+			if has[c.Site] < c.To && has[c.Site] >= c.From-1 {
+				return violation("liveness", "site %d has all %d packages of a set and what they need, and has not applied it: it has version %d of %s, and not %d", m.to.index, len(parts), has[c.Site], c.Site, c.To)
+			}
+		}
+	}
+	return nil
 }
 
 // maxSkew is what engine.Options promises for 0.

@@ -9,7 +9,7 @@ import (
 // Options are what a seed is expanded to: the shape of one world. They are printed with a failure.
 type Options struct {
 	Seed   uint64
-	Sites  int // at the start; copies and clones may add up to maxSites
+	Sites  int // at the start
 	Events int
 
 	Loss, Double, Damage int           // packages of a hundred
@@ -30,15 +30,17 @@ type Options struct {
 	Two      bool // the application has a connection of its own, beside the engine's
 
 	Focus Focus // what most edits are about
+	Most  int   // how many sites copies and clones may make it
 }
 
+// maxSites bounds Sites and Most.
 const maxSites = 6
 
 // Expand makes the options of a seed.
 func Expand(seed uint64) Options {
 	r := rand.New(rand.NewPCG(seed, 0x51))
 	yes := func(percent int) bool { return r.IntN(100) < percent }
-	o := Options{Seed: seed, Sites: 2 + r.IntN(3), Events: 40 + r.IntN(120), MaxBytes: 100 + r.IntN(3000)}
+	o := Options{Seed: seed, Sites: 2 + r.IntN(3), Most: maxSites, Events: 40 + r.IntN(120), MaxBytes: 100 + r.IntN(3000)}
 	if yes(80) {
 		o.Loss, o.Double, o.Delay = r.IntN(40), r.IntN(40), time.Duration(r.IntN(30))*time.Second
 	}
@@ -84,9 +86,11 @@ const (
 	Write     Kind = "write"     // the application of a site writes
 	Send      Kind = "send"      // a site sends another what it lacks, through the network
 	Sync      Kind = "sync"      // two sites talk directly
+	Burst     Kind = "burst"     // a site sends sets that overlap, of which some packages arrive
 	Late      Kind = "late"      // a broker delivers something old once more
 	Fold      Kind = "fold"      // a site folds, and is looked at
 	Compact   Kind = "compact"   // a site forgets what it may
+	Settle    Kind = "settle"    // all talk to all, and forget what they may then
 	Retire    Kind = "retire"    // and no longer waits for the identities that nobody goes by
 	Crash     Kind = "crash"     // the power goes, now or during what comes next
 	Full      Kind = "full"      // the disk fails for a while
@@ -122,8 +126,8 @@ func (o Options) List() []Event {
 		{Write, 34, true}, {Send, 26, true}, {Sync, 8, true}, {Late, 5, true}, {Fold, 5, true}, {Compact, 4, o.Compact}, {Crash, 6, o.Crashes},
 		// Where files go back, much must be forgotten meanwhile, or nobody ever lacks a delete.
 		{Sync, 10, o.Compact && o.Restores}, {Compact, 6, o.Compact && o.Restores}, {Retire, 4, o.Compact && o.Restores},
-		{Sync, 15, o.Focus == Deletes}, {Compact, 15, o.Focus == Deletes}, {Copy, 2, o.Focus == Deletes}, {Backup, 3, o.Focus == Deletes}, {Restore, 4, o.Focus == Deletes},
-		{Compact, 6, o.Focus == Alike}, {Sync, 8, o.Focus == Alike},
+		{Settle, 14, o.Focus == Deletes}, {Copy, 3, o.Focus == Deletes}, {Backup, 8, o.Focus == Deletes}, {Restore, 8, o.Focus == Deletes},
+		{Settle, 10, o.Focus == Alike}, {Settle, 6, o.Focus == Columns}, {Burst, 30, o.Focus == Parts},
 		{Full, 3, o.Full}, {Partition, 2, true}, {Clock, 3, o.Skew > 0}, {Migrate, 4, o.Schema}, {Backup, 2, o.Restores}, {Restore, 5, o.Restores}, {Copy, 1, o.Restores},
 	}
 	total := 0

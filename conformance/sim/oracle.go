@@ -118,12 +118,6 @@ func (w *world) look(s *site) error {
 			return err
 		}
 	}
-	if w.o.MaxPending > 0 {
-		n, err := s.int("SELECT ifnull(sum(length(body)), 0) FROM tributary_waiting")
-		if err != nil || n > w.o.MaxPending {
-			return violation("pending", "site %d keeps %d bytes of waiting packages, the limit is %d (%v)", s.index, n, w.o.MaxPending, err)
-		}
-	}
 	if err := w.learn(); err != nil { // what it shows may have been folded elsewhere in the same event
 		return err
 	}
@@ -131,6 +125,9 @@ func (w *world) look(s *site) error {
 		return err
 	}
 	if err := w.agree(s); err != nil {
+		return err
+	}
+	if err := w.remembers(s); err != nil {
 		return err
 	}
 	ahead, err := s.int("SELECT EXISTS (SELECT 1 FROM tributary_ahead)")
@@ -163,6 +160,18 @@ func (w *world) look(s *site) error {
 		return violation("equality", "sites %d (at event %d) and %d show different rows at the vector %s%s", first.site, first.at, s.index, key, w.difference(first.site, s))
 	}
 	return nil
+}
+
+// bounded says that what waits keeps to its limit.
+func (w *world) bounded(s *site) error {
+	if w.o.MaxPending == 0 || s.hit() {
+		return nil
+	}
+	n, err := s.int("SELECT ifnull(sum(length(body)), 0) FROM tributary_waiting")
+	if err == nil && n > w.o.MaxPending {
+		err = violation("pending", "site %d keeps %d bytes of waiting packages, the limit is %d", s.index, n, w.o.MaxPending)
+	}
+	return err
 }
 
 // clear says whether the site has all that may have overwritten what came to it apart.

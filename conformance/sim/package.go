@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -15,6 +16,8 @@ func (w *world) judge(p *crdt.Package, all map[rowID]map[crdt.Dot]*life) error {
 	if w.history.forked {
 		return nil
 	}
+	own := p.Needs.Clone()
+	own[p.Sender] = math.MaxInt64
 	for i := range p.Rows {
 		r := &p.Rows[i]
 		t := &p.Tables[r.Table]
@@ -29,6 +32,9 @@ func (w *world) judge(p *crdt.Package, all map[rowID]map[crdt.Dot]*life) error {
 		id := m.id(image)
 		var bad []string
 		for _, d := range r.Deleted {
+			if p.LocalOnly && !slices.ContainsFunc(w.history.deletes(id, own), func(o crdt.Dot) bool { return o.Site == d.Site && o.Version >= d.Version }) {
+				bad = append(bad, fmt.Sprintf("deletes the insert %s, which another site did", d))
+			}
 			for dot, l := range all[id] {
 				if dot.Site == d.Site && dot.Version <= d.Version && !l.dead {
 					bad = append(bad, fmt.Sprintf("deletes the insert %s, which no statement did", dot))
@@ -89,6 +95,18 @@ func (h *history) wrote(m *modelTable, l *life, column string, stamp crdt.Stamp)
 		}
 	}
 	return "", fmt.Errorf("which no statement wrote: %+v", h.said[stamp.Dot()])
+}
+
+// deletes are the inserts of a row that were deleted up to these versions.
+func (h *history) deletes(id rowID, upto crdt.VersionVector) (inserts []crdt.Dot) {
+	for by, said := range h.said {
+		for i := range said {
+			if e := &said[i]; e.row == id && e.dead && upto[by.Site] >= by.Version {
+				inserts = append(inserts, e.life)
+			}
+		}
+	}
+	return inserts
 }
 
 // quote writes a value as SQLite's quote does.

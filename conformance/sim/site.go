@@ -40,9 +40,16 @@ type site struct {
 	broken  bool    // the disk fails for a while
 	failed  int     // operations that it refused since done was asked last
 	ear     ear
+	got     got
 	// vague is what the site must have before it can be compared. Of own changes that travel alone only that is sent which others have
 	// not overwritten, or deleted with the row.
 	vague crdt.VersionVector
+}
+
+// got is what has come to a site.
+type got struct {
+	parts  map[*set]map[int]bool // of sets that are not known to be applied
+	newest map[place]crdt.Time   // the latest state of which a package was at a place
 }
 
 // backup is a file that was put away, and what was durable in it.
@@ -94,7 +101,7 @@ var disks atomic.Int64 // the registry of file systems is global
 const file = "/r.db"
 
 func (w *world) newSite() *site {
-	s := &site{w: w, index: len(w.sites), vfs: fmt.Sprint("sim", disks.Add(1)), disk: faultdisk.New(w.o.Seed<<8 + uint64(len(w.sites))), durable: map[string]bool{}, vague: crdt.VersionVector{}}
+	s := &site{w: w, index: len(w.sites), vfs: fmt.Sprint("sim", disks.Add(1)), disk: faultdisk.New(w.o.Seed<<8 + uint64(len(w.sites))), durable: map[string]bool{}, got: got{map[*set]map[int]bool{}, map[place]crdt.Time{}}, vague: crdt.VersionVector{}}
 	w.sites = append(w.sites, s)
 	return s
 }

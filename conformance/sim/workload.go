@@ -41,16 +41,18 @@ var migrations = []string{
 // dropsAt is the version of the schema that has lost a column: changes of it stay parked.
 const dropsAt = 4
 
-func (s *site) migrate() error {
-	if s.level >= len(migrations) {
+// migrate brings the schema to a version, if it is not there yet.
+func (s *site) migrate(to int) error {
+	to = min(to, len(migrations))
+	if s.level >= to {
 		return nil
 	}
-	err := s.app.Exec(fmt.Sprintf("BEGIN; %s; PRAGMA user_version = %d; COMMIT", migrations[s.level], s.level+2))
+	err := s.app.Exec(fmt.Sprintf("BEGIN; %s; PRAGMA user_version = %d; COMMIT", strings.Join(migrations[s.level:to], ";"), to+1))
 	if err != nil {
 		return err
 	}
-	s.level++
-	s.w.ledger.forgetful = s.w.ledger.forgetful || s.level == dropsAt
+	s.level = to
+	s.w.ledger.forgetful = s.w.ledger.forgetful || s.level >= dropsAt
 	return s.track() // the engine notices new columns by itself
 }
 

@@ -60,22 +60,23 @@ func (s Stats) String() string {
 
 // world is the state of one run.
 type world struct {
-	o       Options
-	now     time.Time
-	at      int // number of the event that is going on
-	sites   []*site
-	opened  int // how often any site was opened: seeds what they draw at random
-	random  *rand.Rand
-	flight  []message
-	kept    []message // everything ever sent
-	acked   map[link]int64
-	parted  map[[2]int]time.Time
-	retired map[crdt.Site]bool // by somebody
-	shown   map[string]shown
-	ledger  ledger
-	history history
-	told    int64 // statements that were written down
-	stats   Stats
+	o         Options
+	now       time.Time
+	at        int // number of the event that is going on
+	sites     []*site
+	opened    int // how often any site was opened: seeds what they draw at random
+	random    *rand.Rand
+	flight    []message
+	kept      []message // everything ever sent
+	acked     map[link]int64
+	parted    map[[2]int]time.Time
+	retired   map[crdt.Site]bool // by somebody
+	shown     map[string]shown
+	ledger    ledger
+	history   history
+	told      int64 // statements that were written down
+	strangers bool  // files were copied without a word to anybody
+	stats     Stats
 }
 
 // start lies before any real clock, so that what a trigger took from the real one can be told apart.
@@ -108,6 +109,9 @@ func run(o Options, events []Event) (stats Stats, err error) {
 			return w.stats, fmt.Errorf("at the start: %w", err)
 		}
 	}
+	if err := w.unlike(); err != nil {
+		return w.stats, fmt.Errorf("at the start: %w", err)
+	}
 	for _, e := range events {
 		w.at = e.N
 		w.now = w.now.Add(e.Wait)
@@ -137,6 +141,19 @@ func run(o Options, events []Event) (stats Stats, err error) {
 	return w.stats, nil
 }
 
+// unlike begins with sites at several versions of the schema, where that matters.
+func (w *world) unlike() error {
+	if !w.o.Schema || w.o.Focus != Alike && w.o.Focus != Columns {
+		return nil
+	}
+	for i, s := range w.sites {
+		if err := s.migrate([]int{3, 0, 3, 1}[(w.random.IntN(4)+i)%4]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (w *world) event(e Event) error {
 	a, b := w.sites[e.A%len(w.sites)], w.sites[e.B%len(w.sites)]
 	if a == b {
@@ -156,15 +173,14 @@ func (w *world) event(e Event) error {
 		}
 		m := w.kept[r.IntN(len(w.kept))]
 		return w.deliver(message{to: a, body: m.body, upon: m.upon})
+	case Burst:
+		return w.burst(a, b, r)
 	case Fold:
 		return w.look(a)
 	case Compact:
-		r, err := a.e.Compact(context.Background())
-		if err == nil {
-			w.stats.Compactions++
-			w.stats.Forgotten += r.Tombstones
-		}
-		return a.done(err)
+		return w.compact(a)
+	case Settle:
+		return w.settle(r)
 	case Retire:
 		return w.retire(a)
 	case Crash:
@@ -180,7 +196,7 @@ func (w *world) event(e Event) error {
 	case Clock:
 		a.offset = time.Duration(r.Int64N(2*int64(w.o.Skew)) - int64(w.o.Skew))
 	case Migrate:
-		return a.done(a.migrate())
+		return a.done(a.migrate(a.level + 1))
 	case Backup:
 		return w.backup(a)
 	case Restore:
@@ -292,7 +308,7 @@ func (w *world) putBack(s *site, b *backup) error {
 
 // copy makes a new site of a file: 0 by clone, 1 by cp of the file alone, 2 by cp of the file and what is beside it.
 func (w *world) copy(s *site, how int) error {
-	if len(w.sites) >= maxSites {
+	if len(w.sites) >= w.o.Most {
 		return nil
 	}
 	if how == 0 { // what is not folded would become the clone's own, and the same rows would meet as two inserts
@@ -305,6 +321,7 @@ func (w *world) copy(s *site, how int) error {
 		}
 	}
 	w.stats.Copies++
+	w.strangers = w.strangers || how != 0
 	n := w.newSite()
 	err := w.closed(s, func() error {
 		for name, b := range s.disk.Files() {
@@ -349,8 +366,8 @@ func (w *world) heal() error {
 		if err := w.closed(s, func() error { return nil }); err != nil { // with no bound on what may wait
 			return err
 		}
-		for s.level < len(migrations) {
-			if err := s.done(s.migrate()); err != nil {
+		for s.level < len(migrations) { // again, if the power goes
+			if err := s.done(s.migrate(len(migrations))); err != nil {
 				return err
 			}
 		}
@@ -398,6 +415,9 @@ func (w *world) healed() error {
 	for _, s := range w.sites {
 		maps.Copy(all, s.durable)
 	}
+	if err := w.quiet(); err != nil {
+		return err
+	}
 	first := w.sites[0]
 	v0, err := first.e.Vector(ctx)
 	if err != nil {
@@ -442,6 +462,22 @@ func (w *world) healed() error {
 	return w.again()
 }
 
+// quiet says that who has told each other everything has nothing more to say.
+func (w *world) quiet() error {
+	for i, a := range w.sites {
+		for _, b := range w.sites[i+1:] {
+			r, err := engine.Sync(context.Background(), a.e, b.e, engine.SyncOptions{})
+			if err != nil {
+				return fmt.Errorf("sync of sites %d and %d: %w", a.index, b.index, err)
+			}
+			if r.AToB.Changed+r.BToA.Changed+r.AToB.Parked+r.BToA.Parked > 0 { // what one says may come back to him
+				return violation("liveness", "sites %d and %d have told each other all, and again: %+v", a.index, b.index, r)
+			}
+		}
+	}
+	return nil
+}
+
 // again delivers everything that was ever sent once more, in another order: nothing may change, and a new replica that gets
 // nothing else must come to the same.
 func (w *world) again() error {
@@ -471,10 +507,8 @@ func (w *world) again() error {
 	if err := n.start(); err != nil {
 		return err
 	}
-	for n.level < len(migrations) {
-		if err := n.migrate(); err != nil {
-			return err
-		}
+	if err := n.migrate(len(migrations)); err != nil {
+		return err
 	}
 	for _, b := range w.kept {
 		if _, err := n.e.Apply(ctx, b.body, engine.ApplyOptions{}); err != nil && !errors.Is(err, engine.ErrPendingFull) {
