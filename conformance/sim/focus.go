@@ -36,7 +36,7 @@ func (o *Options) draw(r *rand.Rand) {
 	case Deletes:
 		o.Compact, o.Restores, o.Crashes, o.Eventual, o.Loss = true, true, false, false, o.Loss/4
 	case Parts:
-		o.MaxBytes = 60 + r.IntN(100)
+		o.MaxBytes, o.Events = 60+r.IntN(100), 10+o.Events/2
 		if r.IntN(2) == 0 {
 			o.MaxPending = int64(300 + r.IntN(2000))
 		}
@@ -78,7 +78,7 @@ func (s *site) alike(r *rand.Rand) string {
 	id, x := r.IntN(3), r.IntN(2)
 	switch r.IntN(16) {
 	case 0, 1, 2, 3:
-		if s.level >= 1 && r.IntN(2) == 0 {
+		if s.level >= 1 {
 			return fmt.Sprintf("INSERT INTO t(id, a, c, d) VALUES (%d, 'i', 0, %d)", id, 7+x)
 		}
 		return fmt.Sprintf("INSERT INTO t(id, a, c) VALUES (%d, 'i', 0)", id)
@@ -171,16 +171,16 @@ func (s *site) imports(r *rand.Rand) string {
 	if r.IntN(4) == 0 {
 		series = fmt.Sprintf("WITH RECURSIVE s(i) AS (SELECT %d UNION ALL SELECT i - %d FROM s LIMIT %d) SELECT", from+step*n, step, n)
 	}
-	switch r.IntN(18) {
+	switch r.IntN(24) {
 	case 0, 1:
 		return fmt.Sprintf("INSERT INTO t(id, a, c) %s i, 'm%d', i %% 5 FROM s", series, x)
 	case 2, 3:
 		return fmt.Sprintf("INSERT OR IGNORE INTO t(id, a, c) %s i, 'n%d', i %% 5 FROM s", series, x)
 	case 4:
 		return fmt.Sprintf("INSERT OR REPLACE INTO t(id, a) %s i, 'r%d' FROM s", series, x)
-	case 5:
+	case 5, 18, 19:
 		return fmt.Sprintf("INSERT OR IGNORE INTO orders(id, customer, total) %s i, 'c' || (i %% 3), i + 0.5 FROM s", series)
-	case 6:
+	case 6, 20, 21:
 		return fmt.Sprintf("INSERT OR IGNORE INTO note(id, body, pinned) %s char(65 + i %% 2 * 32 + i / 2 %% 26) || (i / 52), 'm%d', 0 FROM s", series, x)
 	case 7:
 		return fmt.Sprintf("DELETE FROM t WHERE id BETWEEN %d AND %d", id, id+r.IntN(100))
@@ -198,9 +198,9 @@ func (s *site) imports(r *rand.Rand) string {
 		return fmt.Sprintf("UPDATE t SET id = id + 1 WHERE id = %d", id)
 	case 14:
 		return fmt.Sprintf("INSERT OR IGNORE INTO customer VALUES ('c%d', 'e%d', 'n')", x%4, x%4)
-	case 15:
+	case 15, 22:
 		return fmt.Sprintf("DELETE FROM note WHERE id = '%c%d'", 'a'+rune(x%26), r.IntN(8))
-	case 16:
+	case 16, 23:
 		return fmt.Sprintf("UPDATE note SET body = 'u%d' WHERE id = '%c%d'", x, 'A'+rune(x%26), r.IntN(8))
 	}
 	return fmt.Sprintf("DELETE FROM customer WHERE id = 'c%d'", x%4)

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/json"
 	"fmt"
@@ -155,6 +156,11 @@ type life struct {
 	writes map[string]crdt.Stamp
 }
 
+// byStamp is the order of stamps: by time, site and version.
+func byStamp(a, b crdt.Stamp) int {
+	return cmp.Or(cmp.Compare(a.Time, b.Time), bytes.Compare(a.Site[:], b.Site[:]), cmp.Compare(a.Version, b.Version))
+}
+
 // lives is union: all incarnations of which one knows who has these versions, dead ones included.
 func (h *history) lives(has func(crdt.Dot) bool) map[rowID]map[crdt.Dot]*life {
 	out := map[rowID]map[crdt.Dot]*life{}
@@ -197,7 +203,7 @@ func (h *history) lives(has func(crdt.Dot) bool) map[rowID]map[crdt.Dot]*life {
 					l.had[c] = map[string]bool{}
 				}
 				l.had[c][value] = true
-				if l.writes[c].Compare(e.stamp) < 0 {
+				if byStamp(l.writes[c], e.stamp) < 0 {
 					l.values[c], l.writes[c] = value, e.stamp
 				}
 			}
@@ -221,7 +227,7 @@ func same(t *modelTable, a, b *life, uncertain func(table, column string) bool) 
 func (l *life) newest(columns []modelColumn) crdt.Stamp {
 	s := l.birth
 	for _, c := range columns {
-		if l.writes[c.name].Compare(s) > 0 {
+		if byStamp(l.writes[c.name], s) > 0 {
 			s = l.writes[c.name]
 		}
 	}
@@ -244,7 +250,7 @@ func visible(row map[crdt.Dot]*life, columns []modelColumn) (best seen) {
 		}
 		c := -1
 		if best.life != nil {
-			c = cmp.Or(best.life.newest(columns).Compare(l.newest(columns)), best.life.birth.Compare(l.birth))
+			c = cmp.Or(byStamp(best.life.newest(columns), l.newest(columns)), byStamp(best.life.birth, l.birth))
 		}
 		if c < 0 {
 			best = seen{dot: d, life: l}
@@ -269,7 +275,7 @@ func (h *history) shown(has crdt.VersionSet, level int) map[rowID]seen {
 		}
 		best.untouched = best.life.birth.Time == 0 && len(row) == 1
 		for _, c := range t.columns {
-			best.untouched = best.untouched && (c.from > level || best.life.writes[c.name].Compare(best.life.birth) <= 0)
+			best.untouched = best.untouched && (c.from > level || byStamp(best.life.writes[c.name], best.life.birth) <= 0)
 		}
 		best.image = map[string]string{}
 		for _, k := range t.key {
@@ -291,7 +297,7 @@ func (h *history) shown(has crdt.VersionSet, level int) map[rowID]seen {
 		// Of rows with one unique value the one inserted first stays; of one version's, the one with the smaller key.
 		slices.SortFunc(rows, func(a, b rowID) int {
 			x, y := primary[a], primary[b]
-			return cmp.Or(x.life.birth.Compare(y.life.birth), strings.Compare(x.image[t.key[0]], y.image[t.key[0]]))
+			return cmp.Or(byStamp(x.life.birth, y.life.birth), strings.Compare(x.image[t.key[0]], y.image[t.key[0]]))
 		})
 		if t.name == "link" {
 			for i, in := range knotOf(t, rows, primary).choose() {
@@ -387,7 +393,7 @@ func fold(list []told, before map[rowID]seen, noticed, level int, stamp func(at 
 			reinserted = reinserted || alive && present && last.Image[k] != was.image[k]
 		}
 		e := effect{row: id, life: was.dot, stamp: stamp(at), values: map[string]string{}}
-		if alive && e.stamp.Compare(was.life.newest(modelOf(id.Table).at(level))) <= 0 {
+		if alive && byStamp(e.stamp, was.life.newest(modelOf(id.Table).at(level))) <= 0 {
 			return nil, fmt.Errorf("%v is written at %s, which is not after what its writer saw, %s", id, e.stamp.Time, was.life.newest(modelOf(id.Table).at(level)).Time)
 		}
 		gone := effect{row: id, life: was.dot, dead: true, stamp: e.stamp}

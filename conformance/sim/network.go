@@ -100,9 +100,11 @@ func (w *world) burst(from, to *site, r *rand.Rand) error {
 	}
 	as, begins := from.e.Site(), []int64{since}
 	var all []message
-	for range 2 + r.IntN(3) {
-		if err := from.done(from.write(r)); err != nil {
-			return err
+	for i := range 2 + r.IntN(4) {
+		if i == 0 || r.IntN(2) == 0 { // or two sets of one state
+			if err := from.done(from.write(r)); err != nil {
+				return err
+			}
 		}
 		if err := w.learn(); err != nil {
 			return err

@@ -139,7 +139,7 @@ func (o Options) List() []Event {
 	list := make([]Event, o.Events)
 	for i := range list {
 		e := Event{N: i, A: r.IntN(maxSites), B: r.IntN(maxSites), Seed: r.Uint64(), Wait: time.Duration(r.IntN(4000)) * time.Millisecond}
-		if r.IntN(6) == 0 {
+		if r.IntN(6) == 0 || o.Focus == Alike && r.IntN(2) == 0 {
 			e.Wait = 0 // so that two sites write in one millisecond, and something else than time decides
 		}
 		at := r.IntN(total)

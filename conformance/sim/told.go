@@ -285,6 +285,7 @@ func (w *world) twins(now ear, before map[rowID]map[crdt.Dot]bool) map[rowID]map
 				x, y := cmp.Or(l.values[c.name], c.preset), cmp.Or(v.life.values[c.name], c.preset)
 				return x != y || x != c.preset && w.uncertain(t.name, c.name)
 			})
+			equal = equal && v.life.newest(columns).Site != now.self // its own edits make twins of none
 			if !l.dead && (equal || l.newest(columns) == l.birth && before[id][d] && before[id][v.dot]) {
 				out[id][d] = true
 			}

@@ -202,7 +202,7 @@ func (w *world) event(e Event) error {
 	case Restore:
 		return w.restore(a, r)
 	case Copy:
-		return w.copy(a, r.IntN(3))
+		return w.copy(a, r.IntN(4))
 	}
 	return nil
 }
@@ -306,10 +306,13 @@ func (w *world) putBack(s *site, b *backup) error {
 	})
 }
 
-// copy makes a new site of a file: 0 by clone, 1 by cp of the file alone, 2 by cp of the file and what is beside it.
+// copy makes a new site: 0 by clone of a file, 1 by cp of the file alone, 2 by cp of the file and what is beside it, 3 an empty one.
 func (w *world) copy(s *site, how int) error {
 	if len(w.sites) >= w.o.Most {
 		return nil
+	}
+	if how == 3 {
+		return w.newSite().start()
 	}
 	if how == 0 { // what is not folded would become the clone's own, and the same rows would meet as two inserts
 		_, err := s.e.Fold(context.Background())
