@@ -73,9 +73,9 @@ func (s *site) focused(r *rand.Rand) string {
 	return ""
 }
 
-// alike is an edit of one of three rows, with one of two values.
+// alike is an edit of one of three rows, with one of two values. What one draw gives two sites may differ in the value.
 func (s *site) alike(r *rand.Rand) string {
-	id, x := r.IntN(3), r.IntN(2)
+	id, x := r.IntN(3), (r.IntN(2)+s.index)%2
 	switch r.IntN(16) {
 	case 0, 1, 2, 3:
 		if s.level >= 1 {

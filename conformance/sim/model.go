@@ -212,14 +212,14 @@ func (h *history) lives(has func(crdt.Dot) bool) map[rowID]map[crdt.Dot]*life {
 	return out
 }
 
-// same says that two lives have equal values in all columns that the model knows, or that the second once may have had what the
+// same says that two lives have equal values in these columns, or that the second once may have had what the
 // first has, or had when it was inserted: a replica that knew them as twins goes on doing so.
-func same(t *modelTable, a, b *life, uncertain func(table, column string) bool) bool {
-	return !slices.ContainsFunc(t.columns, func(c modelColumn) bool {
+func same(columns []modelColumn, a, b *life, uncertain func(column string) bool) bool {
+	return !slices.ContainsFunc(columns, func(c modelColumn) bool {
 		once := func(l *life, value string) bool {
 			return l.had[c.name][value] || l.born[c.name] == "" && value == c.preset
 		}
-		return !once(b, cmp.Or(a.values[c.name], c.preset)) && !once(b, cmp.Or(a.born[c.name], c.preset)) && !uncertain(t.name, c.name)
+		return !once(b, cmp.Or(a.values[c.name], c.preset)) && !once(b, cmp.Or(a.born[c.name], c.preset)) && !uncertain(c.name)
 	})
 }
 

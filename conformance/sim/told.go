@@ -187,6 +187,10 @@ func (w *world) absorbed(s *site, was ear) error {
 		return nil
 	}
 	must := w.leftTwins(s, was)
+	deletes := map[rowID]bool{} // what was told: who deletes a row means all that look like it there
+	for _, e := range w.history.said[crdt.Dot{Site: last.Site, Version: was.version + 1}] {
+		deletes[e.row] = deletes[e.row] || e.dead
+	}
 	sites := map[int64]crdt.Site{}
 	tables, err := s.clockTables()
 	if err == nil {
@@ -206,7 +210,10 @@ func (w *world) absorbed(s *site, was ear) error {
 		}
 		err := s.each(fmt.Sprintf("SELECT %s, presence FROM tributary_clock_%d WHERE pos > %d AND presence IS NOT NULL", t.clockKey(), n, was.pos), func(q *sqlite3.Stmt) error {
 			id := t.idOf(q)
-			row := lives[id]
+			row, columns := lives[id], t.columns
+			if deletes[id] {
+				columns = t.at(was.level)
+			}
 			r := bytes.NewReader(q.ColumnRawBlob(len(t.key))[1:])
 			number := func() int64 { n, _ := binary.ReadUvarint(r); return int64(n) }
 			for count := number(); count > 0; count-- {
@@ -220,7 +227,7 @@ func (w *world) absorbed(s *site, was ear) error {
 					}
 					twin, alone := false, true
 					for o, other := range row {
-						twin = twin || o != d && same(t, l, other, w.uncertain)
+						twin = twin || o != d && same(columns, l, other, func(c string) bool { return w.uncertain(t.name, c) })
 						alone = alone && !other.dead
 					}
 					if !twin {
@@ -269,7 +276,7 @@ func (w *world) leftTwins(s *site, was ear) map[crdt.Dot]rowID {
 }
 
 // twins are the inserts that a site takes for one: the one that is shown, those that say the same, and those that did when they
-// were seen last and were not edited.
+// were seen last and were not edited. An insert that came without a column may be taken for another, whatever the default.
 func (w *world) twins(now ear, before map[rowID]map[crdt.Dot]bool) map[rowID]map[crdt.Dot]bool {
 	out := map[rowID]map[crdt.Dot]bool{}
 	for id, row := range w.history.lives(now.has.Has) {
@@ -283,7 +290,7 @@ func (w *world) twins(now ear, before map[rowID]map[crdt.Dot]bool) map[rowID]map
 		for d, l := range row {
 			equal := !slices.ContainsFunc(columns, func(c modelColumn) bool {
 				x, y := cmp.Or(l.values[c.name], c.preset), cmp.Or(v.life.values[c.name], c.preset)
-				return x != y || x != c.preset && w.uncertain(t.name, c.name)
+				return x != y || x != c.preset && w.uncertain(t.name, c.name) || (l.born[c.name] == "") != (v.life.born[c.name] == "")
 			})
 			equal = equal && v.life.newest(columns).Site != now.self // its own edits make twins of none
 			if !l.dead && (equal || l.newest(columns) == l.birth && before[id][d] && before[id][v.dot]) {

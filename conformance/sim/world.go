@@ -162,7 +162,10 @@ func (w *world) event(e Event) error {
 	r := rand.New(rand.NewPCG(e.Seed, 1))
 	switch e.Kind {
 	case Write:
-		return a.done(a.write(r))
+		if err := a.done(a.write(r)); err != nil || w.o.Focus != Alike || e.Seed%3 > 0 {
+			return err
+		}
+		return b.done(b.write(rand.New(rand.NewPCG(e.Seed, 1)))) // the same on two sites at once
 	case Send:
 		return w.send(a, b, r)
 	case Sync:
@@ -280,6 +283,12 @@ func (w *world) restore(s *site, r *rand.Rand) error {
 				return err
 			}
 			return w.send(s, m.with, r) // perhaps from where that one has come
+		}
+		s = w.sites[(s.index+1)%len(w.sites)]
+	}
+	for range w.sites {
+		if s.backup != nil {
+			break
 		}
 		s = w.sites[(s.index+1)%len(w.sites)]
 	}
