@@ -263,8 +263,10 @@ func (e *Engine) pos() (int64, error) {
 // setPos notes the last position given, and gives the state that ends there a time: later than that of every state before, whatever the
 // wall clock does. So parts of packages say which of two states is the later one.
 func (e *Engine) setPos(pos int64) error {
+	const most = 1 << 58 // in 2109: a clock that is wrong by centuries must leave room to count in what waiting keeps of it
+	now := min(max(crdt.TimeOf(e.opt.Now().UnixMilli()), 0), most)
 	return e.run("INSERT INTO tributary_meta(key, value) VALUES ('pos', ?1), ('as_of', ?2) ON CONFLICT (key) DO UPDATE SET value = CASE key WHEN 'pos' THEN excluded.value ELSE max(excluded.value, value + 1) END",
-		crdt.Int(pos), crdt.Int(int64(crdt.TimeOf(e.opt.Now().UnixMilli()))))
+		crdt.Int(pos), crdt.Int(int64(now)))
 }
 
 func (e *Engine) lastTime() (crdt.Time, error) {
