@@ -55,7 +55,7 @@ type ApplyResult struct {
 // that cannot be decoded changes nothing; one that comes too early is kept; one that has been applied, as its header says, is
 // dropped without looking at its rows.
 func (e *Engine) Apply(ctx context.Context, body []byte, o ApplyOptions) (ApplyResult, error) {
-	pkg, err := decodeHeader(body)
+	pkg, whole, err := decodeHeader(body)
 	if err != nil {
 		return ApplyResult{}, wrap("apply", err)
 	}
@@ -71,8 +71,10 @@ func (e *Engine) Apply(ctx context.Context, body []byte, o ApplyOptions) (ApplyR
 		return r, wrap("apply", err)
 	}
 	body = bytes.Clone(body) // what is decoded refers to it, and may outlive the call
-	if pkg, err = decode(body, e.opt.Compressor); err != nil {
-		return ApplyResult{}, wrap("apply", err)
+	if !whole {
+		if pkg, err = decode(body, e.opt.Compressor); err != nil {
+			return ApplyResult{}, wrap("apply", err)
+		}
 	}
 	r.Rows = len(pkg.Rows)
 	receive := func() error {
@@ -111,12 +113,15 @@ func decode(body []byte, z crdt.Compressor) (*crdt.Package, error) {
 	return crdt.DecodePackage(body, z, crdt.DefaultLimits())
 }
 
-// decodeHeader reads what says whether a package is a duplicate: of the binary form all but the rows.
-func decodeHeader(body []byte) (*crdt.Package, error) {
+// decodeHeader reads what says whether a package is a duplicate: of the binary form all but the rows, of JSON the whole, which refers
+// to nothing of body.
+func decodeHeader(body []byte) (p *crdt.Package, whole bool, err error) {
 	if isJSON(body) {
-		return decode(body, nil)
+		p, err = decode(body, nil)
+		return p, true, err
 	}
-	return crdt.PackageHeader(body, crdt.DefaultLimits())
+	p, err = crdt.PackageHeader(body, crdt.DefaultLimits())
+	return p, false, err
 }
 
 func isJSON(body []byte) bool {

@@ -251,9 +251,9 @@ func (a *applier) link(all []*waiting, next map[place][]*waiting, have crdt.Vers
 			from--
 		}
 		for _, w := range all[from:end] {
-			w.led = w.flags&waitEnds != 0
-			if n := a.after(w, next, have); !w.led && n != nil {
-				w.led = n.led
+			if w.led = w.flags&waitEnds != 0; !w.led {
+				n := a.after(w, next, have)
+				w.led = n != nil && n.led
 			}
 		}
 		end = from

@@ -48,15 +48,14 @@ func (w *world) compact(s *site) error {
 func (w *world) settle(r *rand.Rand) error {
 	compacts, retires := r.IntN(4) > 0, r.IntN(2) == 0
 	for range 2 {
-		for i, a := range w.sites {
-			for _, b := range w.sites[i+1:] {
-				if err := w.sync(a, b); err != nil {
-					return err
-				}
-				if err := w.learn(); err != nil {
-					return err
-				}
+		err := w.pairs(func(a, b *site) error {
+			if err := w.sync(a, b); err != nil {
+				return err
 			}
+			return w.learn()
+		})
+		if err != nil {
+			return err
 		}
 		if !compacts {
 			return nil

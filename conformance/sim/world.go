@@ -277,29 +277,39 @@ func (w *world) heal() error {
 			return err
 		}
 	}
-	for range 3 {
-		for i, a := range w.sites {
-			for _, b := range w.sites[i+1:] {
-				if err := w.sync(a, b); err != nil {
-					return err
-				}
-			}
-		}
+	if err := w.syncAll(3); err != nil {
+		return err
 	}
 	if replaced, err := w.replaceLost(); err != nil {
 		return err
 	} else if replaced {
-		for range 3 {
-			for i, a := range w.sites {
-				for _, b := range w.sites[i+1:] {
-					if err := w.sync(a, b); err != nil {
-						return err
-					}
-				}
-			}
+		if err := w.syncAll(3); err != nil {
+			return err
 		}
 	}
 	return w.healed()
+}
+
+// pairs calls f for any two sites.
+func (w *world) pairs(f func(a, b *site) error) error {
+	for i, a := range w.sites {
+		for _, b := range w.sites[i+1:] {
+			if err := f(a, b); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// syncAll lets all talk to all.
+func (w *world) syncAll(times int) error {
+	for range times {
+		if err := w.pairs(w.sync); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (w *world) healed() error {
@@ -357,18 +367,16 @@ func (w *world) healed() error {
 
 // quiet says that who has told each other everything has nothing more to say.
 func (w *world) quiet() error {
-	for i, a := range w.sites {
-		for _, b := range w.sites[i+1:] {
-			r, err := engine.Sync(context.Background(), a.e, b.e, engine.SyncOptions{})
-			if err != nil {
-				return fmt.Errorf("sync of sites %d and %d: %w", a.index, b.index, err)
-			}
-			if r.AToB.Changed+r.BToA.Changed+r.AToB.Parked+r.BToA.Parked > 0 { // what one says may come back to him
-				return violation("liveness", "sites %d and %d have told each other all, and again: %+v", a.index, b.index, r)
-			}
+	return w.pairs(func(a, b *site) error {
+		r, err := engine.Sync(context.Background(), a.e, b.e, engine.SyncOptions{})
+		if err != nil {
+			return fmt.Errorf("sync of sites %d and %d: %w", a.index, b.index, err)
 		}
-	}
-	return nil
+		if r.AToB.Changed+r.BToA.Changed+r.AToB.Parked+r.BToA.Parked > 0 { // what one says may come back to him
+			return violation("liveness", "sites %d and %d have told each other all, and again: %+v", a.index, b.index, r)
+		}
+		return nil
+	})
 }
 
 // again delivers everything that was ever sent once more, in another order: nothing may change, and a new replica that gets
