@@ -19,14 +19,14 @@ type run struct {
 	stamp    crdt.Stamp
 }
 
-// runs finds the rows that can be adopted.
+// findRuns finds the rows that can be adopted. They are in order, so no two runs have a key in common.
 func (b *batch) findRuns() error {
 	if b.a.replaying {
 		return nil
 	}
 	for i := 0; i < len(b.rows); {
 		from := i
-		for i < len(b.rows) && b.adoptable(i) && (i == from || b.rows[i].Lives[0].Birth.Stamp == b.rows[from].Lives[0].Birth.Stamp && b.t.compare(b.rows[i-1].Key, b.rows[i].Key) < 0) {
+		for i < len(b.rows) && b.adoptable(i) && (i == from || b.rows[i].Lives[0].Birth.Stamp == b.rows[from].Lives[0].Birth.Stamp) {
 			i++
 		}
 		if i-from < minRun {

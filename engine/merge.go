@@ -233,12 +233,22 @@ func (b *batch) flush() error {
 	if len(b.rows) == 0 {
 		return nil
 	}
-	for _, step := range []func() error{b.read, b.dropForgotten, b.findRuns, b.chunks, b.decide, b.write, b.slowly} {
+	for _, step := range []func() error{b.sort, b.read, b.dropForgotten, b.findRuns, b.chunks, b.decide, b.write, b.slowly} {
 		if err := step(); err != nil {
 			return err
 		}
 	}
 	b.empty()
+	return nil
+}
+
+// sort brings the rows into the order of this table's keys. A package has them in that of their values, and its sender may know
+// nothing of this table's collation or encoding.
+func (b *batch) sort() error {
+	byKey := func(r, s crdt.RowChange) int { return b.t.compare(r.Key, s.Key) }
+	if !slices.IsSortedFunc(b.rows, byKey) {
+		slices.SortStableFunc(b.rows, byKey)
+	}
 	return nil
 }
 
@@ -290,11 +300,6 @@ var manyTogether = 32
 func (b *batch) clocked() (bool, error) {
 	if len(b.rows) < manyTogether {
 		return true, nil
-	}
-	for i := 1; i < len(b.rows); i++ {
-		if b.t.compare(b.rows[i-1].Key, b.rows[i].Key) >= 0 {
-			return true, nil
-		}
 	}
 	ends := append(append([]crdt.Value(nil), b.rows[0].Key...), b.rows[len(b.rows)-1].Key...)
 	return b.a.e.anyClock(b.t, ends)

@@ -11,6 +11,7 @@ const (
 	vectors   = "./conformance/vectors"
 	scenarios = "./conformance"
 	simulator = "./conformance/sim"
+	histories = "conformance/sim/testdata/histories.jsonl"
 )
 
 // Why a bug cannot show in the simulator.
@@ -102,8 +103,9 @@ var list = []mutant{
 	{"what comes beyond a gap fills it", "engine/apply.go", "(!p.LocalOnly || own) && have.Covers(p.Needs) {", "(!p.LocalOnly || own) {", scenarios, "TestScenarios$/delivery_eventual_gap", ""},
 	{"what later parts need is not asked", "engine/pending.go", "for _, w := range chain[1:] {", "for _, w := range chain[len(chain):] {", scenarios, "TestScenarios$/delivery_parts", ""},
 	{"a set begins where the cursor is not", "engine/pending.go", "err != nil || cursor < w.since {", "err != nil || cursor < w.since && false {", simulator, "TestSim$", ""},
-	{"a run goes over stamps", "engine/adopt.go", "(i == from || b.rows[i].Lives[0].Birth.Stamp == b.rows[from].Lives[0].Birth.Stamp && ", "(i == from || true && ", "./engine", "TestImportsMeet", ""},
+	{"a run goes over stamps", "engine/adopt.go", "i == from || b.rows[i].Lives[0].Birth.Stamp == b.rows[from].Lives[0].Birth.Stamp", "true", "./engine", "TestImportsMeet", ""},
 	{"a run goes over rows that are there", "engine/adopt.go", "if alone {", "if alone || true {", "./engine", "TestAdoptBetween", ""},
+	{"rows are adopted in the order of the package", "engine/merge.go", "if !slices.IsSortedFunc(b.rows, byKey) {", "if false {", scenarios, "TestScenarios$/import_nocase", ""},
 	{"rows that were changed are adopted as base rows", "engine/adopt.go", "return l.Full && len(l.Newer) == 0", "return l.Full", "./engine", "TestImportIsBase", ""},
 	{"a list of keys has one more", "engine/keylist.go", "uint64(v.Int())-uint64(l.runs[i].first) < uint64(l.runs[i].n)", "uint64(v.Int())-uint64(l.runs[i].first) <= uint64(l.runs[i].n)", "./engine", "TestKeyList|TestInsertBetween", ""},
 	{"keys are found by bytes, not by the collation", "engine/keylist.go", "c := t.compare(k, key)", "c := (&table{schema: &tableSchema{Key: make([]columnSchema, len(k))}}).compare(k, key)", "./engine", "TestFindKey", ""},
