@@ -27,6 +27,7 @@ type rowState struct {
 	shown   crdt.Dot // birth of the incarnation in the user's table, zero if there is none
 	reasons map[crdt.Dot]*hidden
 	keys    map[crdt.Dot][]crdt.Value // how each incarnation spells the key
+	told    []crdt.Dot                // incarnations of which a column is known only now
 }
 
 // loadRow reads the full state of a row; c is its clock.
@@ -92,6 +93,7 @@ func (b *batch) slowRow(i int) error {
 		return err
 	}
 	before := len(s.row.Lives)
+	s.unlike(r, func(ours *crdt.Incarnation, _ int, _ crdt.Value) { s.told = append(s.told, ours.Birth.Dot()) })
 	effect, err := s.row.MergeChange(r)
 	if errors.Is(err, crdt.ErrMissingBirth) {
 		return b.a.park(b.p, b.dict, b.original(i), reasonInsert)
@@ -119,9 +121,9 @@ func (b *batch) slowRow(i int) error {
 	return e.quietly(b.t, 1, func() error { return e.storeRow(s, b.a.place, b.a.touched) })
 }
 
-// takeParked takes from a change that was parked the values of columns that are new here: they have the stamp already, of
-// which the rest was merged before, but hold the column's default. only are the columns that can be such; nil: all.
-func (s *rowState) takeParked(r *crdt.RowChange, only *crdt.ColumnSet) (changed bool) {
+// unlike calls f with each value of a change that has the stamp of ours and is another: the column was not known when that came, and a
+// default stands there.
+func (s *rowState) unlike(r *crdt.RowChange, f func(ours *crdt.Incarnation, c int, v crdt.Value)) {
 	for i := range r.Lives {
 		l := &r.Lives[i]
 		at := s.row.Life(l.Birth.Dot())
@@ -129,18 +131,24 @@ func (s *rowState) takeParked(r *crdt.RowChange, only *crdt.ColumnSet) (changed 
 			continue
 		}
 		ours := &s.row.Lives[at]
-		has := l.Has
-		if only != nil {
-			has = has.Intersect(*only)
-		}
-		has.Each(func(c int) {
+		l.Has.Each(func(c int) {
 			v, _ := l.Value(c)
 			if have, ok := ours.Value(c); ours.Write(c).Stamp == l.Write(c).Stamp && (!ok || !have.Equal(v)) {
-				ours.SetValue(c, v)
-				changed = true
+				f(ours, c, v)
 			}
 		})
 	}
+}
+
+// takeParked takes from a change that was parked the values of columns that are new here: they have the stamp already, of
+// which the rest was merged before, but hold the column's default. only are the columns that can be such; nil: all.
+func (s *rowState) takeParked(r *crdt.RowChange, only *crdt.ColumnSet) (changed bool) {
+	s.unlike(r, func(ours *crdt.Incarnation, c int, v crdt.Value) {
+		if only == nil || only.Has(c) {
+			ours.SetValue(c, v)
+			changed = true
+		}
+	})
 	return changed
 }
 

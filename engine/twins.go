@@ -1,6 +1,10 @@
 package engine
 
-import "github.com/tributary-db/tributary/crdt"
+import (
+	"slices"
+
+	"github.com/tributary-db/tributary/crdt"
+)
 
 // Twins are inserts of one key that say the same: of copies of one file that were tracked apart, or of rows that a program
 // puts into every new database. One is shown, the others are set aside and not listed. Some replica may change one of them
@@ -8,7 +12,8 @@ import "github.com/tributary-db/tributary/crdt"
 //
 // A replica that has known two as twins takes the one that is not changed later as a twin still: people saw one row, changed
 // it, and do not expect what it was before to come back when they delete it. This is not seen from what the inserts say now,
-// so it is listed then, and a replica that meets them only later takes them for two.
+// so it is listed then, and a replica that meets them only later takes them for two. Neither have two been twins of which only now
+// the value of a column comes that tells them apart.
 
 func twins(detail string) bool { return detail == detailSame || detail == detailWas }
 
@@ -16,8 +21,9 @@ func twins(detail string) bool { return detail == detailSame || detail == detail
 func (s *rowState) details(v int) []string {
 	out := make([]string, len(s.row.Lives))
 	before := func(l *crdt.Incarnation) bool {
-		h := s.reasons[l.Birth.Dot()]
-		return l.Birth.Dot() == s.clock.birth.Dot() || h != nil && twins(h.detail)
+		d := l.Birth.Dot()
+		h := s.reasons[d]
+		return !slices.Contains(s.told, d) && (d == s.clock.birth.Dot() || h != nil && twins(h.detail))
 	}
 	for i := range s.row.Lives {
 		switch l := &s.row.Lives[i]; {
