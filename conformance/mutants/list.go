@@ -94,7 +94,7 @@ var list = []mutant{
 	{"a delete leaves the twin", "engine/twins.go", "if twins(h.detail) {\n\t\t\tdeleted", "if twins(h.detail) && false {\n\t\t\tdeleted", scenarios, "TestScenarios$/(import|merge_concurrent|merge_base)", ""},
 	{"an edit makes a twin another row", "engine/twins.go", "case len(l.Newer) == 0 && before(l)", "case false && before(l)", scenarios, "TestScenarios$/(import|merge_concurrent|merge_base)", ""},
 	{"twins of which a column is missing are dropped", "engine/twins.go", "err != nil || parked.Int() != 0 {", "err != nil || parked.Int() < 0 {", scenarios, "TestScenarios$/merge_concurrent_inserts_equal", ""},
-	{"what was told apart are twins still", "engine/twins.go", "!slices.Contains(s.told, d) && (d", "(d", scenarios, "TestScenarios$/merge_concurrent_inserts_told", ""},
+	{"what was told apart are twins still", "engine/twins.go", "!slices.Contains(s.told, d) && (d", "(!slices.Contains(s.told, d) || true) && (d", scenarios, "TestScenarios$/merge_concurrent_inserts_told", ""},
 	{"parts are not told apart by what they need", "engine/pending.go", "uint64(h.Sum32())", "uint64(h.Sum32()&0)", scenarios, "TestScenarios$/delivery_parts", ""},
 	{"parts of own changes go with parts of all", "engine/pending.go", "about = p.Scope | 1<<32", "about = 0 * p.Scope", scenarios, "TestScenarios$/delivery_parts_of_own", ""},
 	{"a set of some changes ends the waiting of all", "engine/pending.go", "(upon >> 32 = ?3 OR ?3 = 0)", "(upon >> 32 = ?3 OR 1)", scenarios, "TestScenarios$/delivery_parts_of_own", ""},

@@ -4,6 +4,7 @@
 //	go run ./conformance/mutants              # all
 //	go run ./conformance/mutants -run NORMAL  # those whose name matches it
 //	go run ./conformance/mutants -sim         # with the simulator as the only test
+//	go run ./conformance/mutants -sim -learn  # and keep a history of those that only a seed catches
 //	go run ./conformance/mutants -report      # and write down what was found
 package main
 
@@ -27,6 +28,9 @@ var (
 	sim    = flag.Bool("sim", false, "let the simulator catch them all, within its budget")
 	seeds  = flag.Int("seeds", 60, "of the simulator: what CI runs")
 	limit  = flag.Duration("time", 3*time.Minute, "of the simulator")
+	first  = flag.Uint64("first", 1, "of the simulator: the first seed")
+	step   = flag.Uint64("step", 1, "of the simulator: every so many seeds")
+	learn  = flag.Bool("learn", false, "with -sim: keep a short history of what no history catches and a seed does")
 	report = flag.Bool("report", false, "write what was found into conformance/mutants/RESULTS.md")
 )
 
@@ -78,6 +82,11 @@ func run() (missed int, err error) {
 		}
 		fmt.Printf("%-60s %s\n", m.name, v)
 		tried++
+		if *learn && len(v.history) > 0 {
+			if err := appendTo(filepath.Join(root, filepath.FromSlash(histories)), v.history); err != nil {
+				return missed, err
+			}
+		}
 		switch {
 		case v.test != "":
 			caught++
@@ -123,6 +132,8 @@ type verdict struct {
 	took   time.Duration
 	worlds string
 	apart  string // why the simulator cannot
+
+	history []byte // a line to keep
 }
 
 func (v verdict) String() string {
@@ -148,9 +159,14 @@ func (m mutant) try(dir string) (verdict, error) {
 	defer os.WriteFile(name, was, 0o644)
 
 	pkg, test, args := m.pkg, m.test, []string(nil)
+	kept := filepath.Join(dir, "kept.jsonl")
 	if *sim || pkg == simulator {
-		pkg, test = simulator, "TestSim$"
-		args = []string{"-args", fmt.Sprint("-seeds=", *seeds), fmt.Sprint("-time=", *limit), "-shrink=0s"}
+		pkg, test = simulator, "TestHistories$|TestSim$"
+		args = []string{fmt.Sprint("-first=", *first), fmt.Sprint("-step=", *step), fmt.Sprint("-seeds=", *seeds), fmt.Sprint("-time=", *limit), "-shrink=0s"}
+		if *learn {
+			args = append(args, "-shrink=40s", "-keep="+kept)
+			defer os.Remove(kept)
+		}
 	}
 	binary := filepath.Join(dir, "mutant.test")
 	build := exec.Command("go", "test", "-vet=off", "-c", "-o", binary, pkg)
@@ -158,9 +174,10 @@ func (m mutant) try(dir string) (verdict, error) {
 	if out, err := build.CombinedOutput(); err != nil {
 		return verdict{}, fmt.Errorf("does not build: %w\n%s", err, out)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 4*time.Minute)
+	deadline := *limit + 2*time.Minute // no test but the simulator's takes as long
+	ctx, cancel := context.WithTimeout(context.Background(), deadline+time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, binary, append([]string{"-test.short", "-test.v", "-test.timeout=200s", "-test.run", test}, strip(args)...)...)
+	cmd := exec.CommandContext(ctx, binary, append([]string{"-test.short", "-test.v", "-test.failfast", fmt.Sprint("-test.timeout=", deadline), "-test.run", test}, args...)...)
 	cmd.Dir = filepath.Join(dir, filepath.FromSlash(pkg))
 	start := time.Now()
 	out, err := cmd.CombinedOutput()
@@ -182,15 +199,20 @@ func (m mutant) try(dir string) (verdict, error) {
 	if n := world.FindSubmatch(out); n != nil {
 		v.worlds = string(n[1])
 	}
+	if line, err := os.ReadFile(kept); err == nil {
+		v.history = bytes.Replace(line, []byte(`"Shows":""`), []byte(fmt.Sprintf(`"Shows":%q`, m.name)), 1)
+	}
 	return v, nil
 }
 
-// strip leaves out what only go test understands.
-func strip(args []string) []string {
-	if len(args) > 0 {
-		return args[1:]
+// appendTo adds a line to a file.
+func appendTo(name string, line []byte) error {
+	f, err := os.OpenFile(name, os.O_APPEND|os.O_WRONLY|os.O_CREATE, 0o644)
+	if err != nil {
+		return err
 	}
-	return nil
+	_, err = f.Write(line)
+	return errors.Join(err, f.Close())
 }
 
 var (
@@ -207,7 +229,7 @@ func blame(out []byte) string {
 			best = name
 		}
 	}
-	if strings.HasPrefix(best, "TestSim") {
+	if strings.HasPrefix(best, "TestSim") || strings.HasPrefix(best, "TestHistories") {
 		kind := "error"
 		if m := oracle.FindSubmatch(out); m != nil {
 			kind = string(m[1])

@@ -8,8 +8,8 @@ import (
 
 const resultsHead = `# What catches each planted bug
 
-Written by ` + "`go run ./conformance/mutants -report`" + ` (the test that is named in list.go), and with ` + "`-sim`" + ` (the simulator alone, in the worlds
-that CI runs). Times are of one run on a busy machine, without building.
+Written by ` + "`go run ./conformance/mutants -report`" + ` (the test that is named in list.go), and with ` + "`-sim`" + ` (the simulator alone, with
+the histories that it keeps and the worlds that CI runs). Times are of one run on a busy machine, without building.
 
 | planted bug | in | caught by | after | the simulator alone | after |
 | --- | --- | --- | --- | --- | --- |
@@ -46,9 +46,13 @@ func record(name string, m mutant, v verdict, sim bool) error {
 	}
 	if at := 2; sim {
 		at = 4
-		if v.worlds != "" {
+		if v.test != "" && v.worlds != "" {
+			by := "world " + v.worlds
+			if strings.Contains(test, "TestHistories") {
+				by = "a history"
+			}
 			_, test, _ = strings.Cut(strings.TrimSuffix(test, ")"), "(")
-			took = "world " + v.worlds + ", " + took
+			took = by + ", " + took
 		}
 		row[at], row[at+1] = test, took
 	} else {

@@ -14,6 +14,8 @@
 // that is the oracle for liveness. oracle.go has the others, and model.go an executable model that says what every replica has
 // to show, and what its packages may say.
 //
+// Worlds that have shown something are kept (History), as short as they go.
+//
 //	go test ./conformance/sim -run TestSim -seed=7          # one seed, with its history
 //	make sim SEEDS=10000 TIME=1h
 package sim

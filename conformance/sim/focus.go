@@ -181,7 +181,7 @@ func (s *site) imports(r *rand.Rand) string {
 	case 5, 18, 19:
 		return fmt.Sprintf("INSERT OR IGNORE INTO orders(id, customer, total) %s i, 'c' || (i %% 3), i + 0.5 FROM s", series)
 	case 6, 20, 21:
-		return fmt.Sprintf("INSERT OR IGNORE INTO note(id, body, pinned) %s char(65 + i %% 2 * 32 + i / 2 %% 26) || (i / 52), 'm%d', 0 FROM s", series, x)
+		return fmt.Sprintf("INSERT OR IGNORE INTO note(id, body, pinned) %s char(65 + i * 7 %% 3 %% 2 * 32 + i %% 26) || (i / 26), 'm%d', 0 FROM s", series, x)
 	case 7:
 		return fmt.Sprintf("DELETE FROM t WHERE id BETWEEN %d AND %d", id, id+r.IntN(100))
 	case 8:
@@ -199,9 +199,9 @@ func (s *site) imports(r *rand.Rand) string {
 	case 14:
 		return fmt.Sprintf("INSERT OR IGNORE INTO customer VALUES ('c%d', 'e%d', 'n')", x%4, x%4)
 	case 15, 22:
-		return fmt.Sprintf("DELETE FROM note WHERE id = '%c%d'", 'a'+rune(x%26), r.IntN(8))
+		return fmt.Sprintf("DELETE FROM note WHERE id = '%c%d'", 'a'+rune(x%26), 3+r.IntN(14))
 	case 16, 23:
-		return fmt.Sprintf("UPDATE note SET body = 'u%d' WHERE id = '%c%d'", x, 'A'+rune(x%26), r.IntN(8))
+		return fmt.Sprintf("UPDATE note SET body = 'u%d' WHERE id = '%c%d'", x, 'A'+rune(x%26), 3+r.IntN(14))
 	}
 	return fmt.Sprintf("DELETE FROM customer WHERE id = 'c%d'", x%4)
 }

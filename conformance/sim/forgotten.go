@@ -48,13 +48,7 @@ func (w *world) compact(s *site) error {
 func (w *world) settle(r *rand.Rand) error {
 	compacts, retires := r.IntN(4) > 0, r.IntN(2) == 0
 	for range 2 {
-		err := w.pairs(func(a, b *site) error {
-			if err := w.sync(a, b); err != nil {
-				return err
-			}
-			return w.learn()
-		})
-		if err != nil {
+		if err := w.syncAll(1); err != nil {
 			return err
 		}
 		if !compacts {

@@ -95,12 +95,12 @@ func (w *world) burst(from, to *site, r *rand.Rand) error {
 	if err != nil || !ok {
 		return err
 	}
-	if err := w.learn(); err != nil { // asking may fold
-		return err
-	}
 	as, begins := from.e.Site(), []int64{since}
 	var all []message
 	for i := range 2 + r.IntN(4) {
+		if err := w.learn(); err != nil { // asking may fold, as a pull that failed may have
+			return err
+		}
 		if i == 0 || r.IntN(2) == 0 { // or two sets of one state
 			if err := from.done(from.write(r)); err != nil {
 				return err
@@ -256,6 +256,10 @@ func (w *world) deliver(m message) error {
 		mode = engine.ModeEventual
 	}
 	m.to.vague.Join(m.upon)
+	if m.set != nil { // it may stay, also where the power goes
+		at, newest := m.set.places[m.part], m.to.got.newest
+		newest[at] = max(newest[at], m.set.sent)
+	}
 	asked := allocated()
 	r, err := m.to.e.Apply(context.Background(), m.body, engine.ApplyOptions{Mode: mode})
 	hit := m.to.hit()
@@ -272,10 +276,11 @@ func (w *world) deliver(m message) error {
 			return violation("damage", "site %d refused a damaged package (%v) after %d changes", m.to.index, err, touched)
 		case err == nil && r.State == engine.StateApplied && m.newest() > crdt.TimeOf(m.to.now().Add(maxSkew).UnixMilli()):
 			return violation("future", "site %d applied a package of %s at %s by its clock", m.to.index, m.newest(), m.to.now().UTC().Format(time.TimeOnly))
-		case err == nil && r.State == engine.StateDuplicate && touched != 0:
+		case err == nil && r.State == engine.StateDuplicate && touched != 0 && m.to.asked:
 			return violation("idempotence", "site %d: a duplicate touched %d rows", m.to.index, touched)
 		}
 	}
+	m.to.asked = true
 	w.stats.Applied++
 	switch {
 	case m.damaged:
@@ -310,7 +315,7 @@ func (w *world) deliver(m message) error {
 // complete says that a set is applied of which all packages have come, if what it needs is there. Packages of a later state of their
 // sender replace those at their place.
 func (w *world) complete(m message) error {
-	if m.set == nil || m.to.hit() || w.o.Skew > 0 || w.o.Eventual || w.stats.Restores > 0 || w.strangers {
+	if m.set == nil || m.to.got.parts == nil || m.to.hit() || w.o.Skew > 0 || w.o.Eventual || w.stats.Restores > 0 || w.strangers {
 		return nil
 	}
 	g := &m.to.got
@@ -318,8 +323,6 @@ func (w *world) complete(m message) error {
 		g.parts[m.set] = map[int]bool{}
 	}
 	g.parts[m.set][m.part] = true
-	at := m.set.places[m.part]
-	g.newest[at] = max(g.newest[at], m.set.sent)
 	end := m.to.spared()
 	has, err := m.to.e.Vector(context.Background())
 	if end(); err != nil {
@@ -330,7 +333,8 @@ func (w *world) complete(m message) error {
 			continue
 		}
 		delete(g.parts, s)
-		if slices.ContainsFunc(s.places, func(p place) bool { return g.newest[p] > s.sent }) {
+		// Own changes go on from where a part of all changes ended that still waits; they wait for the rest of those.
+		if first := s.places[0]; first.own && first.since > 0 || slices.ContainsFunc(s.places, func(p place) bool { return g.newest[p] > s.sent }) {
 			continue
 		}
 		for _, c := range s.covers {
@@ -427,6 +431,7 @@ func (w *world) sync(a, b *site) error {
 	}
 	if errors.Is(err, engine.ErrPendingFull) && w.o.MaxPending > 0 || hit || errors.Is(err, engine.ErrClock) && w.o.Skew > 0 ||
 		errors.Is(err, engine.ErrRetired) && (w.retired[a.e.Site()] || w.retired[b.e.Site()]) {
+		a.got.parts, b.got.parts = nil, nil // some of a set may have come
 		if e := a.done(nil); e != nil {
 			return e
 		}

@@ -123,12 +123,12 @@ func (o Options) List() []Event {
 		weight int
 		on     bool
 	}{
-		{Write, 34, true}, {Send, 26, true}, {Sync, 8, true}, {Late, 5, true}, {Fold, 5, true}, {Compact, 4, o.Compact}, {Crash, 6, o.Crashes},
+		{Write, 34, true}, {Send, 26, true}, {Sync, 8, true}, {Late, 5, true}, {Fold, 5, true}, {Compact, 4, o.Compact}, {Crash, 6, o.Crashes}, {Crash, 10, o.Crashes && o.Two},
 		// Where files go back, much must be forgotten meanwhile, or nobody ever lacks a delete.
 		{Sync, 10, o.Compact && o.Restores}, {Compact, 6, o.Compact && o.Restores}, {Retire, 4, o.Compact && o.Restores},
 		{Settle, 14, o.Focus == Deletes}, {Copy, 3, o.Focus == Deletes}, {Backup, 8, o.Focus == Deletes}, {Restore, 8, o.Focus == Deletes},
 		{Settle, 10, o.Focus == Alike}, {Settle, 6, o.Focus == Columns}, {Burst, 30, o.Focus == Parts},
-		{Full, 3, o.Full}, {Partition, 2, true}, {Clock, 3, o.Skew > 0}, {Migrate, 4, o.Schema}, {Backup, 2, o.Restores}, {Restore, 5, o.Restores}, {Copy, 1, o.Restores},
+		{Full, 3, o.Full}, {Partition, 2, true}, {Clock, 3, o.Skew > 0}, {Migrate, 4, o.Schema}, {Backup, 2, o.Restores}, {Restore, 5, o.Restores}, {Copy, 3, o.Restores},
 	}
 	total := 0
 	for _, k := range kinds {

@@ -1,9 +1,11 @@
 package sim_test
 
 import (
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -19,6 +21,7 @@ var (
 	limit  = flag.Duration("time", 25*time.Second, "start no seed after this time")
 	only   = flag.String("only", "", "of the seed, only the events with these numbers, joined by commas")
 	shrink = flag.Duration("shrink", 2*time.Minute, "for how long to look for a shorter history of a seed that fails")
+	keep   = flag.String("keep", "", "write the failure into this file, as a line for testdata/histories.jsonl")
 	goOn   = flag.Bool("go-on", false, "do not stop at the first seed that fails, and shrink none")
 )
 
@@ -57,6 +60,9 @@ func TestSim(t *testing.T) {
 			if events == nil {
 				f = sim.Shrink(f, *shrink)
 			}
+			if err := write(*keep, f); err != nil {
+				t.Error(err)
+			}
 			t.Fatal(f)
 		}
 	}
@@ -65,6 +71,34 @@ func TestSim(t *testing.T) {
 	if *seed == 0 && *step == 1 && ran >= 14 && (total.Cuts == 0 || total.Lost == 0 || total.Faults == 0 || total.Dropped == 0 || total.Restores == 0 || total.Copies == 0 || total.Models == 0) {
 		t.Error("a kind of fault never came up: the world is too kind")
 	}
+}
+
+// TestHistories runs the worlds that have shown something before, each of a few events: for every planted bug that the simulator can
+// show at all one is among them that shows it.
+func TestHistories(t *testing.T) {
+	all, err := sim.Histories()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, h := range all {
+		t.Run(strings.ReplaceAll(h.Shows, " ", "_"), func(t *testing.T) {
+			if _, err := h.Run(); err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+}
+
+// write keeps a failure.
+func write(name string, f *sim.Failure) error {
+	if name == "" {
+		return nil
+	}
+	line, err := json.Marshal(f.History(""))
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(name, append(line, '\n'), 0o644)
 }
 
 // TestSameSeed runs one seed twice. Were anything drawn outside of the seed, a failure could not be repeated.

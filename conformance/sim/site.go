@@ -39,6 +39,7 @@ type site struct {
 	moment  *backup // its disk some events ago
 	broken  bool    // the disk fails for a while
 	failed  int     // operations that it refused since done was asked last
+	asked   bool    // the engine has been given a package since the file was opened: before that it looks whose file it is
 	ear     ear
 	got     got
 	// vague is what the site must have before it can be compared. Of own changes that travel alone only that is sent which others have
@@ -48,7 +49,7 @@ type site struct {
 
 // got is what has come to a site.
 type got struct {
-	parts  map[*set]map[int]bool // of sets that are not known to be applied
+	parts  map[*set]map[int]bool // of sets that are not known to be applied; nil: it is not known any more what has come
 	newest map[place]crdt.Time   // the latest state of which a package was at a place
 }
 
@@ -101,9 +102,17 @@ var disks atomic.Int64 // the registry of file systems is global
 const file = "/r.db"
 
 func (w *world) newSite() *site {
-	s := &site{w: w, index: len(w.sites), vfs: fmt.Sprint("sim", disks.Add(1)), disk: faultdisk.New(w.o.Seed<<8 + uint64(len(w.sites))), durable: map[string]bool{}, got: got{map[*set]map[int]bool{}, map[place]crdt.Time{}}, vague: crdt.VersionVector{}}
+	s := &site{w: w, index: len(w.sites), vfs: fmt.Sprint("sim", disks.Add(1)), disk: faultdisk.New(w.o.Seed<<8 + uint64(len(w.sites))), durable: map[string]bool{}, got: got{map[*set]map[int]bool{}, map[place]crdt.Time{}}, vague: crdt.VersionVector{}, offset: w.wrong(w.random)}
 	w.sites = append(w.sites, s)
 	return s
+}
+
+// wrong draws by how much a wall clock is wrong; after healing none is.
+func (w *world) wrong(r *rand.Rand) time.Duration {
+	if w.o.Skew == 0 || w.at < 0 {
+		return 0
+	}
+	return time.Duration(r.Int64N(2*int64(w.o.Skew)) - int64(w.o.Skew))
 }
 
 func (s *site) path() string { return fmt.Sprintf("/%d%s", s.index, file) }
@@ -161,6 +170,7 @@ func (s *site) open() error {
 	if err = s.track(); err != nil {
 		return err
 	}
+	s.asked = false
 	s.origin, s.n = fmt.Sprintf("o%d", s.w.opened), 0
 	return nil
 }

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -64,8 +65,11 @@ func (s *site) state() (e ear, err error) {
 }
 
 // noticed is the version of the schema that the engine has taken in. Until then changes of what is new stay parked, though the
-// application writes there already.
+// application writes there already, and until it has merged them, too.
 func (s *site) noticed() (level int, err error) {
+	if due, err := s.int("SELECT EXISTS (SELECT 1 FROM tributary_meta WHERE key = 'replay' AND value <> 0)"); err != nil || due != 0 {
+		return s.ear.level, err
+	}
 	names := map[string]bool{}
 	err = s.each("SELECT t.name || '.' || c.name FROM tributary_column c JOIN tributary_table t ON t.id = c.tbl WHERE c.name NOT NULL", func(q *sqlite3.Stmt) error {
 		names[q.ColumnText(0)] = true
@@ -104,12 +108,17 @@ func (w *world) learn() error {
 			named = append(named, s)
 		}
 	}
-	for _, s := range named { // what they have from each other is known now
-		if err := w.absorbed(s, was[s]); err != nil {
-			return err
+	var err error
+	for range 2 { // what one has dropped another may have heard of by now
+		err = nil
+		for _, s := range named {
+			err = cmp.Or(err, w.absorbed(s, was[s]))
+		}
+		if err == nil {
+			break
 		}
 	}
-	return nil
+	return err
 }
 
 func (w *world) learnFrom(s *site) error {
@@ -169,6 +178,9 @@ func (w *world) learnFrom(s *site) error {
 		said = nil
 	}
 	if w.o.Focus == Alike {
+		if now.level != was.level {
+			was.twins = nil // a column that is new may tell them apart
+		}
 		now.twins = w.twins(now, was.twins)
 	}
 	s.ear = now

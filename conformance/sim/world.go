@@ -147,7 +147,7 @@ func (w *world) unlike() error {
 		return nil
 	}
 	for i, s := range w.sites {
-		if err := s.migrate([]int{3, 0, 3, 1}[(w.random.IntN(4)+i)%4]); err != nil {
+		if err := s.migrate([]int{dropsAt, 0, 3, 1}[(w.random.IntN(4)+i)%4]); err != nil {
 			return err
 		}
 	}
@@ -197,7 +197,7 @@ func (w *world) event(e Event) error {
 	case Partition:
 		w.cut(a, b, w.now.Add(time.Duration(r.IntN(60))*time.Second))
 	case Clock:
-		a.offset = time.Duration(r.Int64N(2*int64(w.o.Skew)) - int64(w.o.Skew))
+		a.offset = w.wrong(r)
 	case Migrate:
 		return a.done(a.migrate(a.level + 1))
 	case Backup:
@@ -305,7 +305,13 @@ func (w *world) pairs(f func(a, b *site) error) error {
 // syncAll lets all talk to all.
 func (w *world) syncAll(times int) error {
 	for range times {
-		if err := w.pairs(w.sync); err != nil {
+		err := w.pairs(func(a, b *site) error {
+			if err := w.sync(a, b); err != nil {
+				return err
+			}
+			return w.learn()
+		})
+		if err != nil {
 			return err
 		}
 	}
