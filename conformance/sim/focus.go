@@ -32,7 +32,7 @@ func (o *Options) draw(r *rand.Rand) {
 	o.Events, o.Sites, o.Most = 20+o.Events/3, min(o.Sites, 3), 4
 	switch o.Focus {
 	case Alike:
-		o.Compact, o.Restores, o.Sites = true, false, 3
+		o.Compact, o.Restores, o.Eventual, o.Sites = true, false, false, 3
 	case Deletes:
 		o.Compact, o.Restores, o.Crashes, o.Eventual, o.Loss = true, true, false, false, o.Loss/4
 	case Parts:
@@ -41,7 +41,7 @@ func (o *Options) draw(r *rand.Rand) {
 			o.MaxPending = int64(300 + r.IntN(2000))
 		}
 	case Columns:
-		o.Schema, o.Compact, o.Sites = true, true, 3
+		o.Schema, o.Compact, o.Eventual, o.Sites = true, true, false, 3 // rows come in two forms, which belong together
 		if r.IntN(2) == 0 {
 			o.MaxBytes = 60 + r.IntN(200)
 		}
