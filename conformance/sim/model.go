@@ -364,6 +364,7 @@ func fold(list []told, before map[rowID]seen, noticed, level int, stamp func(at 
 			if t.Kind == toldUpdate || t.Kind == toldLook {
 				t.Changed = slices.DeleteFunc(slices.Clone(t.Changed), func(c string) bool { return slices.Contains(unnoticed, c) })
 				if t.Changed = append(t.Changed, written...); len(t.Changed) == 0 {
+					last.Image = t.Image // a column that was not noticed may be the default again
 					continue
 				}
 				t.Kind = toldUpdate

@@ -333,8 +333,9 @@ func (w *world) complete(m message) error {
 			continue
 		}
 		delete(g.parts, s)
-		// Own changes go on from where a part of all changes ended that still waits; they wait for the rest of those.
-		if first := s.places[0]; first.own && first.since > 0 || slices.ContainsFunc(s.places, func(p place) bool { return g.newest[p] > s.sent }) {
+		// A set of own changes alone may have to be sent again: where it goes on from a part of all changes, and where another one ends
+		// the waiting of its first parts.
+		if s.places[0].own || slices.ContainsFunc(s.places, func(p place) bool { return g.newest[p] > s.sent }) {
 			continue
 		}
 		for _, c := range s.covers {

@@ -25,6 +25,22 @@ var (
 	goOn   = flag.Bool("go-on", false, "do not stop at the first seed that fails, and shrink none")
 )
 
+// TestHistories runs the worlds that have shown something before, each of a few events: for every planted bug that the simulator can
+// show at all one is among them that shows it.
+func TestHistories(t *testing.T) {
+	all, err := sim.Histories()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, h := range all {
+		t.Run(strings.ReplaceAll(h.Shows, " ", "_"), func(t *testing.T) {
+			if _, err := h.Run(); err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+}
+
 // TestSim runs worlds, see the package comment. What it covers in a given time depends on the machine; which seeds fail
 // does not.
 func TestSim(t *testing.T) {
@@ -70,22 +86,6 @@ func TestSim(t *testing.T) {
 	// Two worlds of each focus have seen every kind of fault.
 	if *seed == 0 && *step == 1 && ran >= 14 && (total.Cuts == 0 || total.Lost == 0 || total.Faults == 0 || total.Dropped == 0 || total.Restores == 0 || total.Copies == 0 || total.Models == 0) {
 		t.Error("a kind of fault never came up: the world is too kind")
-	}
-}
-
-// TestHistories runs the worlds that have shown something before, each of a few events: for every planted bug that the simulator can
-// show at all one is among them that shows it.
-func TestHistories(t *testing.T) {
-	all, err := sim.Histories()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, h := range all {
-		t.Run(strings.ReplaceAll(h.Shows, " ", "_"), func(t *testing.T) {
-			if _, err := h.Run(); err != nil {
-				t.Fatal(err)
-			}
-		})
 	}
 }
 

@@ -131,9 +131,7 @@ func (s *site) open() error {
 	if s.w.o.Two {
 		pragmas = "PRAGMA journal_mode = DELETE; PRAGMA synchronous = FULL;"
 	}
-	if s.w.o.Enforce {
-		pragmas += "PRAGMA foreign_keys = ON;"
-	}
+	pragmas += fmt.Sprintf("PRAGMA foreign_keys = %t;", s.w.o.Enforce) // the driver has its own idea of the default
 	if err = s.db.Exec(pragmas); err != nil {
 		return err
 	}

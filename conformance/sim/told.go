@@ -67,7 +67,7 @@ func (s *site) state() (e ear, err error) {
 // noticed is the version of the schema that the engine has taken in. Until then changes of what is new stay parked, though the
 // application writes there already, and until it has merged them, too.
 func (s *site) noticed() (level int, err error) {
-	if due, err := s.int("SELECT EXISTS (SELECT 1 FROM tributary_meta WHERE key = 'replay' AND value <> 0)"); err != nil || due != 0 {
+	if due, err := s.int("SELECT EXISTS (SELECT 1 FROM tributary_meta JOIN tributary_unknown WHERE key = 'replay' AND value <> 0)"); err != nil || due != 0 {
 		return s.ear.level, err
 	}
 	names := map[string]bool{}
