@@ -143,7 +143,7 @@ func transfer(ctx context.Context, a, b *Engine, o SyncOptions, t *Transfer) (ne
 				return err
 			}
 			t.add(&p, &r)
-			if r.State != StateDuplicate {
+			if r.State == StateApplied { // what waits would only come again
 				news++
 			}
 		}

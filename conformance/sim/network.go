@@ -406,12 +406,18 @@ func (w *world) of(id crdt.Site) *site {
 	return nil
 }
 
+// maxRounds is more than two need who talk directly: one to tell, one for what that has changed, and one in which nothing is said.
+const maxRounds = 5
+
 // sync lets two sites talk directly.
 func (w *world) sync(a, b *site) error {
 	if w.parting(a, b) {
 		return nil
 	}
-	_, err := engine.Sync(context.Background(), a.e, b.e, engine.SyncOptions{MaxBytes: w.o.MaxBytes})
+	r, err := engine.Sync(context.Background(), a.e, b.e, engine.SyncOptions{MaxBytes: w.o.MaxBytes})
+	if r.Rounds > maxRounds {
+		return violation("liveness", "sites %d and %d, where nobody writes, tell each other something new in round %d still", a.index, b.index, r.Rounds)
+	}
 	hit := a.hit() || b.hit()
 	switch {
 	case hit:

@@ -108,6 +108,14 @@ func (w *world) learn() error {
 			named = append(named, s)
 		}
 	}
+	for s, was := range was { // now that all is known that was said
+		if was.level != s.ear.level {
+			was.twins = nil // a column that is new may tell them apart
+		}
+		if w.o.Focus == Alike {
+			s.ear.twins = w.twins(s.ear, was.twins)
+		}
+	}
 	var err error
 	for range 2 { // what one has dropped another may have heard of by now
 		err = nil
@@ -176,12 +184,6 @@ func (w *world) learnFrom(s *site) error {
 	for v := first.Version; v <= last; v++ {
 		w.history.add(crdt.Dot{Site: first.Site, Version: v}, said)
 		said = nil
-	}
-	if w.o.Focus == Alike {
-		if now.level != was.level {
-			was.twins = nil // a column that is new may tell them apart
-		}
-		now.twins = w.twins(now, was.twins)
 	}
 	s.ear = now
 	return nil
