@@ -335,7 +335,7 @@ func (w *world) complete(m message) error {
 		delete(g.parts, s)
 		// A set of own changes alone may have to be sent again: where it goes on from a part of all changes, and where another one ends
 		// the waiting of its first parts.
-		if s.places[0].own || slices.ContainsFunc(s.places, func(p place) bool { return g.newest[p] > s.sent }) {
+		if s.places[0].own || s.lacksDeletes(has) || slices.ContainsFunc(s.places, func(p place) bool { return g.newest[p] > s.sent }) {
 			continue
 		}
 		for _, c := range s.covers {
@@ -345,6 +345,11 @@ func (w *world) complete(m message) error {
 		}
 	}
 	return nil
+}
+
+// lacksDeletes says whether a receiver lacks deletes that the sender has forgotten: then it may wait for them for ever.
+func (s *set) lacksDeletes(has crdt.VersionVector) bool {
+	return slices.ContainsFunc(s.covers, func(c crdt.Cover) bool { return has[c.Site] < c.Forgotten })
 }
 
 // maxSkew is what engine.Options promises for 0.
