@@ -21,8 +21,11 @@ type History struct {
 var histories []byte
 
 // Histories are those that are kept, one in a line of testdata/histories.jsonl.
-func Histories() (all []History, err error) {
-	d := json.NewDecoder(bytes.NewReader(histories))
+func Histories() ([]History, error) { return ReadHistories(bytes.NewReader(histories)) }
+
+// ReadHistories reads lines of that form.
+func ReadHistories(r io.Reader) (all []History, err error) {
+	d := json.NewDecoder(r)
 	d.DisallowUnknownFields() // an option that is gone would make another world of it
 	for {
 		var h History

@@ -1,6 +1,7 @@
 package sim_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -22,6 +23,7 @@ var (
 	only   = flag.String("only", "", "of the seed, only the events with these numbers, joined by commas")
 	shrink = flag.Duration("shrink", 2*time.Minute, "for how long to look for a shorter history of a seed that fails")
 	keep   = flag.String("keep", "", "write the failure into this file, as a line for testdata/histories.jsonl")
+	replay = flag.String("replay", "", "of TestHistories: run those of this file, and not the ones that are kept")
 	goOn   = flag.Bool("go-on", false, "do not stop at the first seed that fails, and shrink none")
 )
 
@@ -29,6 +31,12 @@ var (
 // show at all one is among them that shows it.
 func TestHistories(t *testing.T) {
 	all, err := sim.Histories()
+	if *replay != "" {
+		var b []byte
+		if b, err = os.ReadFile(*replay); err == nil {
+			all, err = sim.ReadHistories(bytes.NewReader(b))
+		}
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
