@@ -91,8 +91,8 @@ func TestSim(t *testing.T) {
 		}
 	}
 	t.Logf("seeds %d to %d in %s, %d findings: %s", from, from+uint64(ran-1)**step, time.Since(begin).Round(time.Second), findings, total)
-	// Two worlds of each focus have seen every kind of fault.
-	if *seed == 0 && *step == 1 && ran >= 14 && (total.Cuts == 0 || total.Lost == 0 || total.Faults == 0 || total.Dropped == 0 || total.Restores == 0 || total.Copies == 0 || total.Models == 0) {
+	// By then every kind of fault has come; sooner it may be chance.
+	if *seed == 0 && *step == 1 && ran >= 50 && (total.Cuts == 0 || total.Lost == 0 || total.Faults == 0 || total.Dropped == 0 || total.Restores == 0 || total.Copies == 0 || total.Models == 0) {
 		t.Error("a kind of fault never came up: the world is too kind")
 	}
 }
