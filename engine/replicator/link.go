@@ -121,8 +121,9 @@ func (l *link) status() Status {
 	return s
 }
 
-// set changes the condition. When the state is another it writes that down, tells the operator, and returns true.
-func (l *link) set(ctx context.Context, change func(*condition)) bool {
+// set changes the condition. When the state is another it writes that down and tells the operator; the errors from which the state
+// comes are told of with it.
+func (l *link) set(ctx context.Context, change func(*condition), from ...error) {
 	l.mu.Lock()
 	change(&l.cond)
 	s, site, why := l.cond.state()
@@ -130,10 +131,13 @@ func (l *link) set(ctx context.Context, change func(*condition)) bool {
 	if s != was {
 		l.last, l.since = s, l.r.now()
 		clear(l.told)
+		for _, err := range from { // by whoever meets them first: other goroutines of the link fail as well
+			l.told[textOf(err)] = true
+		}
 	}
 	l.mu.Unlock()
 	if s == was {
-		return false
+		return
 	}
 	poke(l.news)
 	level := slog.LevelInfo
@@ -144,7 +148,6 @@ func (l *link) set(ctx context.Context, change func(*condition)) bool {
 	if err := l.save(ctx); err != nil && ctx.Err() == nil {
 		l.r.o.Log.Warn("writing the state down", "link", l.name, "error", err)
 	}
-	return true
 }
 
 // save writes the record outside of an apply.
@@ -171,21 +174,17 @@ func (l *link) failed(ctx context.Context, doing string, err error) {
 	l.mu.Lock()
 	l.count.Errors++
 	l.mu.Unlock()
-	told := false
 	switch {
 	case errors.Is(err, transports.ErrClone):
-		told = l.set(ctx, func(c *condition) { c.rival = err.Error() })
+		l.set(ctx, func(c *condition) { c.rival = err.Error() }, err)
 	case errors.Is(err, transports.ErrTooLarge): // what is behind it needs it, so it cannot be left out
 		self := l.r.site().String()
-		told = l.set(ctx, func(c *condition) { c.stalled[self] = doing + ": " + err.Error() })
+		l.set(ctx, func(c *condition) { c.stalled[self] = doing + ": " + err.Error() }, err)
 	case isBusy(err):
 		l.r.o.Log.Debug("the database is busy", "link", l.name, "doing", doing, "error", err)
 		return
 	default:
-		told = l.set(ctx, func(c *condition) { c.offline = doing + ": " + err.Error() })
-	}
-	if told {
-		l.toldOf(err)
+		l.set(ctx, func(c *condition) { c.offline = doing + ": " + err.Error() }, err)
 	}
 	l.warn(ctx, doing, err)
 }
@@ -201,17 +200,22 @@ func (l *link) warn(ctx context.Context, doing string, err error) {
 
 // toldOf says whether an error was told of since the state changed, and notes that it is now.
 func (l *link) toldOf(err error) bool {
-	text := strings.Map(func(r rune) rune {
-		if '0' <= r && r <= '9' { // ports, sizes and numbers of attempts
-			return -1
-		}
-		return r
-	}, err.Error())
+	text := textOf(err)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	was := l.told[text]
 	l.told[text] = true
 	return was
+}
+
+// textOf is what an error says, without ports, sizes and numbers of attempts.
+func textOf(err error) string {
+	return strings.Map(func(r rune) rune {
+		if '0' <= r && r <= '9' {
+			return -1
+		}
+		return r
+	}, err.Error())
 }
 
 func (l *link) online(ctx context.Context) { l.set(ctx, func(c *condition) { c.offline = "" }) }

@@ -48,7 +48,7 @@ func TestLogAway(t *testing.T) {
 	for n := range 2 {
 		errors := a.r.Status()[0].Errors
 		until(t, "many attempts", func() bool { return a.r.Status()[0].Errors > errors+10 })
-		if got := strings.Count(j.String(), "level=WARN"); got < 1+n || got > 3*(1+n) { // of each thing that it tries, and the state
+		if got := strings.Count(j.String(), "level=WARN"); got < 1+n || got > 2*(1+n) {
 			t.Errorf("%d warnings:\n%s", got, j.String())
 		}
 		if !strings.Contains(j.String(), "level=WARN msg=link ") {
