@@ -106,6 +106,7 @@ func (a *applier) inherit(p *crdt.Package, have crdt.VersionVector) error {
 	if len(without) == 0 {
 		return nil
 	}
+	a.forgotten = nil // what waited may be applied next, and bring rows that are forgotten now
 	return a.e.noteForgotten(without)
 }
 
