@@ -108,7 +108,7 @@ func (e *Engine) dropTwinsOf(tbl, keyBlob crdt.Value, stable crdt.VersionVector,
 		return err
 	}
 	v := s.row.Visible()
-	win, details := s.row.Lives[v].Birth, s.details(v)
+	details := s.details(v)
 	var drop []crdt.Dot
 	for i := range s.row.Lives {
 		l := &s.row.Lives[i]
@@ -119,11 +119,16 @@ func (e *Engine) dropTwinsOf(tbl, keyBlob crdt.Value, stable crdt.VersionVector,
 		if !known {
 			return nil
 		}
-		// A delete of a site's insert covers the earlier ones of that site.
-		if i != v && twins(details[i]) && !(l.Birth.Site == win.Site && l.Birth.Version >= win.Version) {
+		if i != v && twins(details[i]) {
 			drop = append(drop, l.Birth.Dot())
 		}
 	}
+	// A delete of a site's insert covers the earlier ones of that site, which may say something else.
+	drop = slices.DeleteFunc(slices.Clone(drop), func(d crdt.Dot) bool {
+		return slices.ContainsFunc(s.row.Lives, func(l crdt.Incarnation) bool {
+			return l.Birth.Site == d.Site && l.Birth.Version < d.Version && !slices.Contains(drop, l.Birth.Dot())
+		})
+	})
 	if len(drop) == 0 {
 		return nil
 	}
