@@ -355,6 +355,7 @@ func (f *folder) row(t *table, c *captured) error {
 		}
 		k.siblings = k.siblings || k.hidden
 		k.birth, k.newer, k.dead, k.hidden = w, nil, false, false
+	case c.absorbed && c.known && !c.clock.dead: // of a row that is set aside as a whole: that is all there is to say
 	default:
 		// Inserted and deleted between two folds, or deleted between track and the first: it leaves no trace, but perhaps orphans.
 		if !c.present {
@@ -367,7 +368,7 @@ func (f *folder) row(t *table, c *captured) error {
 	}
 	k.pos = w.Pos
 	f.pos = w.Pos
-	if !k.dead {
+	if !k.dead && !k.hidden {
 		f.touched.upsert(t, c.key, c.inserted || c.mask.Len() > 0)
 	}
 	if k.siblings {
