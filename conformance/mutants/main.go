@@ -69,10 +69,8 @@ func run() (missed int, err error) {
 		return 0, err
 	}
 	if *learn {
-		build := exec.Command("go", "test", "-vet=off", "-c", "-o", filepath.Join(dir, "clean.test"), simulator)
-		build.Dir = dir
-		if out, err := build.CombinedOutput(); err != nil {
-			return 0, fmt.Errorf("the simulator does not build: %w\n%s", err, out)
+		if err := build(dir, "clean.test", simulator); err != nil {
+			return 0, fmt.Errorf("the simulator %w", err)
 		}
 	}
 	caught, tried := 0, 0
@@ -169,22 +167,21 @@ func (m mutant) try(dir string) (verdict, error) {
 	kept := filepath.Join(dir, "kept.jsonl")
 	if *sim || pkg == simulator {
 		pkg, test = simulator, "TestHistories$|TestSim$"
-		args = []string{fmt.Sprint("-first=", *first), fmt.Sprint("-step=", *step), fmt.Sprint("-seeds=", *seeds), fmt.Sprint("-time=", *limit), "-shrink=0s"}
+		args = []string{fmt.Sprint("-first=", *first), fmt.Sprint("-step=", *step), fmt.Sprint("-seeds=", *seeds), fmt.Sprint("-time=", *limit)}
+		shrink := "-shrink=0s"
 		if *learn {
-			args = append(args, "-shrink=40s", "-keep="+kept)
+			shrink, args = "-shrink=40s", append(args, "-keep="+kept)
 			defer os.Remove(kept)
 		}
+		args = append(args, shrink)
 	}
-	binary := filepath.Join(dir, "mutant.test")
-	build := exec.Command("go", "test", "-vet=off", "-c", "-o", binary, pkg)
-	build.Dir = dir
-	if out, err := build.CombinedOutput(); err != nil {
-		return verdict{}, fmt.Errorf("does not build: %w\n%s", err, out)
+	if err := build(dir, "mutant.test", pkg); err != nil {
+		return verdict{}, err
 	}
 	deadline := *limit + 2*time.Minute // no test but the simulator's takes as long
 	ctx, cancel := context.WithTimeout(context.Background(), deadline+time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, binary, append([]string{"-test.short", "-test.v", "-test.failfast", fmt.Sprint("-test.timeout=", deadline), "-test.run", test}, args...)...)
+	cmd := exec.CommandContext(ctx, filepath.Join(dir, "mutant.test"), append([]string{"-test.short", "-test.v", "-test.failfast", fmt.Sprint("-test.timeout=", deadline), "-test.run", test}, args...)...)
 	cmd.Dir = filepath.Join(dir, filepath.FromSlash(pkg))
 	start := time.Now()
 	out, err := cmd.CombinedOutput()
@@ -210,6 +207,16 @@ func (m mutant) try(dir string) (verdict, error) {
 		v.history = bytes.Replace(line, []byte(`"Shows":""`), []byte(fmt.Sprintf(`"Shows":%q`, m.name)), 1)
 	}
 	return v, nil
+}
+
+// build builds the tests of a package of the tree in dir into a file there.
+func build(dir, name, pkg string) error {
+	cmd := exec.Command("go", "test", "-vet=off", "-c", "-o", filepath.Join(dir, name), pkg)
+	cmd.Dir = dir
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("does not build: %w\n%s", err, out)
+	}
+	return nil
 }
 
 // holds says whether a history shows nothing without the bug; if it does, it may be the tree that is wrong.
