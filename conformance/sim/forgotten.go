@@ -5,10 +5,12 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"slices"
 
 	"github.com/ncruces/go-sqlite3"
 
 	"github.com/tributary-db/tributary/crdt"
+	"github.com/tributary-db/tributary/engine"
 )
 
 // Members wait for each other before they forget a delete. A file that was put back, or a copy that no member had heard of, may
@@ -41,7 +43,31 @@ func (w *world) compact(s *site) error {
 		w.stats.Compactions++
 		w.stats.Forgotten += r.Tombstones
 	}
-	return s.done(err)
+	hit := s.hit()
+	if done := s.done(err); done != nil || err != nil || hit {
+		return done
+	}
+	return w.ended(s)
+}
+
+// ended says that a site which has compacted keeps no parts of sets that nobody sends the rest of: of members that it was told not to wait
+// for, and its own, which came back to it.
+func (w *world) ended(s *site) error {
+	defer s.spared()()
+	pending, err := s.e.Pending(context.Background())
+	if err != nil {
+		return err
+	}
+	peers, err := s.e.Peers(context.Background())
+	if err != nil {
+		return err
+	}
+	for _, p := range pending {
+		if p.Sender == s.e.Site() || slices.ContainsFunc(peers, func(o engine.PeerInfo) bool { return o.Retired && o.Site == p.Sender }) {
+			return violation("pending", "site %d has compacted, and keeps a part from %s, which nobody sends the rest of", s.index, p.Sender)
+		}
+	}
+	return nil
 }
 
 // settle lets all talk to all and, mostly, compact, twice: what a member has of the others it says with the first compaction.

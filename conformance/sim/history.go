@@ -38,13 +38,13 @@ func ReadHistories(r io.Reader) (all []History, err error) {
 	}
 }
 
-// Run runs it again. The error is nil or a *Failure.
+// Run runs it again. The error is nil, or a *Violation is in it, or it is what nothing that was done to the world explains.
 func (h History) Run() (Stats, error) {
 	stats, err := run(h.Options, h.Events)
 	if err != nil {
-		return stats, &Failure{h.Options, h.Events, len(h.Events), err}
+		err = fmt.Errorf("%w\n%s", err, h.Options)
 	}
-	return stats, nil
+	return stats, err
 }
 
 // History is what to keep of a failure.

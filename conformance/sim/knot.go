@@ -2,12 +2,12 @@ package sim
 
 import "slices"
 
-// knotted is the part of the model for a table that refers to itself and has a unique value: the row that gives way can be the
+// knotted is the part of the model for a table that refers to itself and has unique values: the row that gives way can be the
 // one without which the other cannot be shown. Rows are numbered in the order of their births. The one born first has its way,
 // unless it, or one that had its way before, could not be shown then; who can be there is there.
 type knotted struct {
-	value []string // what no two may have, "" for none
-	needs []int    // the row that it refers to: its number, none or missing
+	values [][]string // what no two may have
+	needs  []int      // the row that it refers to: its number, none or missing
 }
 
 const (
@@ -25,13 +25,13 @@ func knotOf(t *modelTable, rows []rowID, images map[rowID]seen) *knotted {
 				need = missing
 			}
 		}
-		k.value, k.needs = append(k.value, t.unique(images[id].image)), append(k.needs, need)
+		k.values, k.needs = append(k.values, t.unique(images[id].image)), append(k.needs, need)
 	}
 	return k
 }
 
 func (k *knotted) choose() []bool {
-	in := make([]bool, len(k.value))
+	in := make([]bool, len(k.values))
 	for {
 		before := slices.Clone(in)
 		won := slices.Clone(in)
@@ -48,7 +48,7 @@ func (k *knotted) choose() []bool {
 			won[i] = true
 			without := slices.Clone(in)
 			for j := range in {
-				without[j] = in[j] && (j == i || k.value[j] != k.value[i])
+				without[j] = in[j] && (j == i || !k.rivals(i, j))
 			}
 			if without = k.closed(without); slices.ContainsFunc(left(in, without), func(j int) bool { return won[j] }) {
 				without = slices.Clone(in)
@@ -80,11 +80,16 @@ func (k *knotted) addOne(in []bool) bool {
 // opposed says whether another row that is in has the value of this one.
 func (k *knotted) opposed(in []bool, i int) bool {
 	for j := range in {
-		if j != i && in[j] && k.value[j] != "" && k.value[j] == k.value[i] {
+		if j != i && in[j] && k.rivals(i, j) {
 			return true
 		}
 	}
 	return false
+}
+
+// rivals says whether two rows have a value in common that no two may have.
+func (k *knotted) rivals(i, j int) bool {
+	return slices.ContainsFunc(k.values[i], func(v string) bool { return slices.Contains(k.values[j], v) })
 }
 
 // closed leaves out all rows that refer to none that is in.

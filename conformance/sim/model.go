@@ -51,9 +51,9 @@ type modelTable struct {
 	name    string
 	key     []string
 	columns []modelColumn
-	from    int                                  // version of the schema that has it first
-	unique  func(image map[string]string) string // "" collides with nothing
-	parent  func(image map[string]string) rowID  // the zero row: refers to nothing
+	from    int                                    // version of the schema that has it first
+	unique  func(image map[string]string) []string // what no other row may have
+	parent  func(image map[string]string) rowID    // the zero row: refers to nothing
 }
 
 type modelColumn struct {
@@ -68,24 +68,36 @@ func always(names ...string) (out []modelColumn) {
 	return out
 }
 
+// uniqueIn says that columns are unique, each for itself.
+func uniqueIn(columns ...string) func(map[string]string) []string {
+	return func(image map[string]string) (out []string) {
+		for _, c := range columns {
+			if image[c] != "NULL" {
+				out = append(out, c+" = "+image[c])
+			}
+		}
+		return out
+	}
+}
+
 // model lists the tables of schema and migrations, parents first.
 var model = []modelTable{
 	{name: "t", key: []string{"id"}, columns: append(always("a", "c"), modelColumn{"b", "NULL", 0, dropsAt - 1}, modelColumn{"d", "7", 1, len(migrations)}, modelColumn{"e", "NULL", 3, len(migrations)})},
 	{name: "extra", key: []string{"k"}, columns: always("v"), from: 2},
-	{name: "note", key: []string{"id"}, columns: always("body", "pinned"), unique: func(r map[string]string) string {
+	{name: "note", key: []string{"id"}, columns: always("body", "pinned"), unique: func(r map[string]string) []string {
 		if r["pinned"] != "1" || r["body"] == "NULL" {
-			return ""
+			return nil
 		}
-		return strings.ToLower(r["body"])
+		return []string{strings.ToLower(r["body"])}
 	}},
-	{name: "customer", key: []string{"id"}, columns: always("email", "name"), unique: func(r map[string]string) string { return strings.TrimPrefix(r["email"], "NULL") }},
+	{name: "customer", key: []string{"id"}, columns: always("email", "name"), unique: uniqueIn("email")},
 	{name: "orders", key: []string{"id"}, columns: always("customer", "total"), parent: func(r map[string]string) rowID {
 		if r["customer"] == "NULL" {
 			return rowID{}
 		}
 		return rowID{"customer", r["customer"]}
 	}},
-	{name: "link", key: []string{"id"}, columns: always("next", "v"), unique: func(r map[string]string) string { return strings.TrimPrefix(r["next"], "NULL") }, parent: func(r map[string]string) rowID {
+	{name: "link", key: []string{"id"}, columns: always("next", "v"), unique: uniqueIn("next", "v"), parent: func(r map[string]string) rowID {
 		if r["next"] == "NULL" {
 			return rowID{}
 		}
@@ -318,11 +330,13 @@ func (h *history) shown(has crdt.VersionSet, level int) map[rowID]seen {
 				}
 			}
 			if t.unique != nil {
-				value := t.unique(r.image)
-				if value != "" && held[value] {
+				values := t.unique(r.image)
+				if slices.ContainsFunc(values, func(v string) bool { return held[v] }) {
 					continue
 				}
-				held[value] = true
+				for _, v := range values {
+					held[v] = true
+				}
 			}
 			out[id] = r
 		}

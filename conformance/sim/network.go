@@ -29,7 +29,8 @@ type message struct {
 // set is the packages of one pull.
 type set struct {
 	places []place
-	sent   crdt.Time
+	starts bool        // at the beginning of what it covers
+	sent   []crdt.Time // by part; later ones may be of a later state
 	needs  crdt.VersionVector
 	covers []crdt.Cover
 }
@@ -132,30 +133,42 @@ func (w *world) burst(from, to *site, r *rand.Rand) error {
 // pull makes packages, and holds them against what is known. None come, if the disk failed or the power went. end is the cursor after
 // the last.
 func (w *world) pull(from, to *site, o engine.PullOptions, r *rand.Rand) (out []message, end int64, err error) {
-	ctx := context.Background()
+	ctx, began := context.Background(), o.Since
 	o.MaxBytes = w.o.MaxBytes
 	if w.o.JSON && r.IntN(2) == 0 {
 		o.Format = engine.FormatJSON
 	}
-	l, whole := link{to: to.e.Site()}, &set{}
-	end = o.Since
-	var failed error
-	for p, err := range from.e.Pull(ctx, o) {
-		if err != nil {
-			failed = err
-			break
+	l := link{to: to.e.Site()}
+	for on := true; on; {
+		on, end = false, o.Since
+		var failed error
+		for p, err := range from.e.Pull(ctx, o) {
+			if err != nil {
+				failed = err
+				break
+			}
+			l.from = from.e.Site()
+			out = append(out, message{to: to, body: p.Package, link: l, since: end, until: p.Cursor})
+			end = p.Cursor
+			w.stats.Packages++
+			if on = w.o.Breaks && !p.Last && r.IntN(8) == 0; on {
+				o.Since, o.Continues, o.Began, o.Whole = p.Cursor, true, p.Began, p.Whole
+				break
+			}
 		}
-		l.from = from.e.Site()
-		out = append(out, message{to: to, body: p.Package, link: l, since: end, until: p.Cursor, set: whole, part: len(out)})
-		end = p.Cursor
-		w.stats.Packages++
+		if err := from.done(failed); err != nil || failed != nil {
+			return nil, began, err // what was pulled before the failure has not left the house
+		}
+		if err := w.learn(); err != nil { // what the pull has folded
+			return nil, 0, err
+		}
+		if on {
+			if same, err := w.meanwhile(from, r); err != nil || !same {
+				return nil, began, err
+			}
+		}
 	}
-	if err := from.done(failed); err != nil || failed != nil {
-		return nil, o.Since, err // what was pulled before the failure has not left the house
-	}
-	if err := w.learn(); err != nil { // what the pull has folded
-		return nil, 0, err
-	}
+	whole := &set{}
 	var upon crdt.VersionVector
 	if o.LocalOnly {
 		done := from.spared()
@@ -171,15 +184,19 @@ func (w *world) pull(from, to *site, o engine.PullOptions, r *rand.Rand) (out []
 		if o.LocalOnly {
 			m.until, m.upon = 0, upon // acknowledges nothing
 		}
-		w.kept = append(w.kept, *m)
 		w.stats.Digest = digest(w.stats.Digest, m.body)
 		p, err := engine.Inspect(m.body, nil)
 		if err != nil {
 			return nil, 0, violation("ledger", "a package that cannot be read: %v", err)
 		}
-		whole.places = append(whole.places, place{p.Sender, p.Since, p.Until, p.LocalOnly})
-		whole.needs, whole.sent = p.Needs, p.Sent
-		whole.covers = append(whole.covers, p.Covers...)
+		if i > 0 && p.Starts { // what was pulled first could not be told apart any more when it went on
+			whole = &set{}
+		}
+		m.set, m.part = whole, len(whole.places)
+		whole.starts = whole.starts || p.Starts
+		whole.places, whole.sent = append(whole.places, place{p.Sender, p.Since, p.Until, p.LocalOnly}), append(whole.sent, p.Sent)
+		whole.needs, whole.covers = p.Needs, append(whole.covers, p.Covers...)
+		w.kept = append(w.kept, *m)
 		if err := w.ledger.add(p); err != nil {
 			return nil, 0, err
 		}
@@ -188,6 +205,26 @@ func (w *world) pull(from, to *site, o engine.PullOptions, r *rand.Rand) (out []
 		}
 	}
 	return out, end, from.isDurable()
+}
+
+// meanwhile is what happens while a pull is broken off: its sender writes, or hears from another. It may not go by its name afterwards.
+func (w *world) meanwhile(s *site, r *rand.Rand) (same bool, err error) {
+	as := s.e.Site()
+	if other := w.sites[r.IntN(len(w.sites))]; other != s && r.IntN(2) == 0 {
+		if err := other.done(other.write(r)); err != nil {
+			return false, err
+		}
+		if err := w.learn(); err != nil {
+			return false, err
+		}
+		err = w.sync(s, other)
+	} else {
+		err = s.done(s.write(r))
+	}
+	if err == nil {
+		err = w.learn()
+	}
+	return s.e.Site() == as, err
 }
 
 // post gives a message its fate.
@@ -258,7 +295,7 @@ func (w *world) deliver(m message) error {
 	m.to.vague.Join(m.upon)
 	if m.set != nil { // it may stay, also where the power goes
 		at, newest := m.set.places[m.part], m.to.got.newest
-		newest[at] = max(newest[at], m.set.sent)
+		newest[at] = max(newest[at], m.set.sent[m.part])
 	}
 	asked := allocated()
 	r, err := m.to.e.Apply(context.Background(), m.body, engine.ApplyOptions{Mode: mode})
@@ -298,12 +335,12 @@ func (w *world) deliver(m message) error {
 		w.acked[m.link] = max(w.acked[m.link], m.until)
 	}
 	if r.State == engine.StateDuplicate {
-		return w.complete(m) // nothing was committed
+		return w.complete(m, mode) // nothing was committed
 	}
 	if err := w.bounded(m.to); err != nil {
 		return err
 	}
-	if err := w.complete(m); err != nil {
+	if err := w.complete(m, mode); err != nil {
 		return err
 	}
 	if w.o.Focus != Anything && len(m.body)%3 == 0 {
@@ -312,10 +349,10 @@ func (w *world) deliver(m message) error {
 	return m.to.isDurable()
 }
 
-// complete says that a set is applied of which all packages have come, if what it needs is there. Packages of a later state of their
-// sender replace those at their place.
-func (w *world) complete(m message) error {
-	if m.set == nil || m.to.got.parts == nil || m.to.hit() || w.o.Skew > 0 || w.o.Eventual || w.stats.Restores > 0 || w.strangers {
+// complete says that a set is applied of which all packages have come, if what it needs is there. In eventual mode a set of one package
+// needs nothing.
+func (w *world) complete(m message, mode engine.Mode) error {
+	if m.set == nil || m.to.got.parts == nil || m.to.hit() || w.o.Skew > 0 || w.stats.Restores > 0 || w.strangers {
 		return nil
 	}
 	g := &m.to.got
@@ -323,28 +360,51 @@ func (w *world) complete(m message) error {
 		g.parts[m.set] = map[int]bool{}
 	}
 	g.parts[m.set][m.part] = true
-	end := m.to.spared()
-	has, err := m.to.e.Vector(context.Background())
-	if end(); err != nil {
+	has, ahead, err := m.to.has()
+	if err != nil {
 		return err
 	}
 	for s, parts := range g.parts {
-		if len(parts) < len(s.places) || !has.Covers(s.needs) {
+		now := mode == engine.ModeEventual && s == m.set && s.starts && len(s.places) == 1
+		if len(parts) < len(s.places) || !now && !has.Covers(s.needs) {
 			continue
 		}
 		delete(g.parts, s)
-		// A set of own changes alone may have to be sent again: where it goes on from a part of all changes, and where another one ends
-		// the waiting of its first parts.
-		if s.places[0].own || s.lacksDeletes(has) || slices.ContainsFunc(s.places, func(p place) bool { return g.newest[p] > s.sent }) {
+		if s.lacksDeletes(has) || g.replaced(s) {
 			continue
 		}
+		if first := s.places[0]; !s.starts { // it goes on from where a set ended that may not have come
+			cursor, err := m.to.int(fmt.Sprintf("SELECT ifnull(max(cursor), 0) FROM tributary_peer p JOIN tributary_site s ON s.ord = p.site WHERE s.site = x'%x'", first.sender[:]))
+			if err != nil {
+				return err
+			}
+			if cursor < first.since {
+				continue
+			}
+		}
 		for _, c := range s.covers {
-			if has[c.Site] < c.To && has[c.Site] >= c.From-1 {
-				return violation("liveness", "site %d has all %d packages of a set and what they need, and has not applied it: it has version %d of %s, and not %d", m.to.index, len(parts), has[c.Site], c.Site, c.To)
+			if !ahead.HasRange(crdt.Range{Site: c.Site, From: c.From, To: c.To}) && (now || has[c.Site] >= c.From-1) {
+				return violation("liveness", "site %d has all %d packages of a set and what they need, and has not applied it: it has %v, and not version %d of %s", m.to.index, len(parts), ahead, c.To, c.Site)
 			}
 		}
 	}
 	return nil
+}
+
+// replaced says whether packages of a later state of their sender came to the places of some of a set. A set of own changes alone may
+// have to be sent again also where it goes on from a part of all changes, and where another one ends the waiting of its first parts.
+func (g *got) replaced(s *set) bool {
+	for i, p := range s.places {
+		if g.newest[p] > s.sent[i] || p.own && s.places[0].since > 0 {
+			return true
+		}
+	}
+	for p, sent := range g.newest {
+		if i := slices.Index(s.places, p); p.own && s.places[0].own && p.sender == s.places[0].sender && (i < 0 || sent != s.sent[i]) {
+			return true
+		}
+	}
+	return false
 }
 
 // lacksDeletes says whether a receiver lacks deletes that the sender has forgotten: then it may wait for them for ever.

@@ -23,10 +23,12 @@ type Options struct {
 	Crashes  bool // the power goes
 	Full     bool // disks are full, or fail
 	Restores bool // files are copied, cloned and restored
+	Images   bool // and some with all that is beside them, as the image of a disk is
 	Schema   bool // columns and tables come and go
 	Compact  bool // tombstones are removed
 	JSON     bool // packages travel in both forms
 	Eventual bool // most packages are applied at once, whatever they need
+	Breaks   bool // who pulls leaves off, and goes on where it was when others have written
 	Two      bool // the application has a connection of its own, beside the engine's
 
 	Focus Focus // what most edits are about
@@ -57,6 +59,7 @@ func Expand(seed uint64) Options {
 	o.Eventual, o.Two = yes(12), yes(25)
 	o.draw(r)
 	o.Full = o.Full && !o.Two // who is at fault when two are at a disk that fails is not told apart
+	o.Images, o.Breaks = o.Restores && yes(60), yes(30) || o.Focus == Parts
 	return o
 }
 
@@ -67,7 +70,7 @@ func (o Options) String() string {
 	for _, f := range []struct {
 		on   bool
 		name string
-	}{{o.Base, "base"}, {o.Enforce, "enforce"}, {o.Crashes, "crashes"}, {o.Full, "full"}, {o.Restores, "restores"}, {o.Schema, "schema"}, {o.Compact, "compact"}, {o.JSON, "json"}, {o.Eventual, "eventual"}, {o.Two, "two"}} {
+	}{{o.Base, "base"}, {o.Enforce, "enforce"}, {o.Crashes, "crashes"}, {o.Full, "full"}, {o.Restores, "restores"}, {o.Schema, "schema"}, {o.Compact, "compact"}, {o.JSON, "json"}, {o.Eventual, "eventual"}, {o.Images, "images"}, {o.Breaks, "breaks"}, {o.Two, "two"}} {
 		if f.on {
 			s += " " + f.name
 		}
@@ -127,8 +130,8 @@ func (o Options) List() []Event {
 		// Where files go back, much must be forgotten meanwhile, or nobody ever lacks a delete.
 		{Sync, 10, o.Compact && o.Restores}, {Compact, 6, o.Compact && o.Restores}, {Retire, 4, o.Compact && o.Restores},
 		{Settle, 14, o.Focus == Deletes}, {Copy, 3, o.Focus == Deletes}, {Backup, 8, o.Focus == Deletes}, {Restore, 8, o.Focus == Deletes},
-		{Settle, 10, o.Focus == Alike}, {Settle, 6, o.Focus == Columns}, {Burst, 30, o.Focus == Parts},
-		{Full, 3, o.Full}, {Partition, 2, true}, {Clock, 3, o.Skew > 0}, {Migrate, 4, o.Schema}, {Backup, 2, o.Restores}, {Restore, 5, o.Restores}, {Copy, 3, o.Restores},
+		{Settle, 10, o.Focus == Alike}, {Settle, 6, o.Focus == Columns}, {Migrate, 4, o.Focus == Columns}, {Burst, 30, o.Focus == Parts},
+		{Full, 7, o.Full}, {Partition, 2, true}, {Clock, 3, o.Skew > 0}, {Migrate, 4, o.Schema}, {Backup, 2, o.Restores}, {Restore, 5, o.Restores}, {Copy, 3, o.Restores},
 	}
 	total := 0
 	for _, k := range kinds {

@@ -27,8 +27,8 @@ var (
 	goOn   = flag.Bool("go-on", false, "do not stop at the first seed that fails, and shrink none")
 )
 
-// TestHistories runs the worlds that have shown something before, each of a few events: for every planted bug that the simulator can
-// show at all one is among them that shows it.
+// TestHistories runs the worlds that have shown something before, each of a few events: most of them are
+// what showed a planted bug.
 func TestHistories(t *testing.T) {
 	all, err := sim.Histories()
 	if *replay != "" {
@@ -91,8 +91,7 @@ func TestSim(t *testing.T) {
 		}
 	}
 	t.Logf("seeds %d to %d in %s, %d findings: %s", from, from+uint64(ran-1)**step, time.Since(begin).Round(time.Second), findings, total)
-	// By then every kind of fault has come; sooner it may be chance.
-	if *seed == 0 && *step == 1 && ran >= 50 && (total.Cuts == 0 || total.Lost == 0 || total.Faults == 0 || total.Dropped == 0 || total.Restores == 0 || total.Copies == 0 || total.Models == 0) {
+	if *seed == 0 && *step == 1 && ran >= 8 && (total.Cuts == 0 || total.Lost == 0 || total.Faults == 0 || total.Dropped == 0 || total.Restores == 0 || total.Copies == 0 || total.Models == 0) {
 		t.Error("a kind of fault never came up: the world is too kind")
 	}
 }

@@ -56,6 +56,7 @@ type got struct {
 // backup is a file that was put away, and what was durable in it.
 type backup struct {
 	files   map[string][]byte
+	notes   []engine.Evidence // beside it
 	durable map[string]bool
 	ear     ear
 	with    *site // with whom it was about to talk

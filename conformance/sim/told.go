@@ -34,22 +34,28 @@ type ear struct {
 	twins   map[rowID]map[crdt.Dot]bool // see world.twins; only where edits are alike
 }
 
-func (s *site) state() (e ear, err error) {
+// has is what a site has of all others, without and with what came beyond a gap.
+func (s *site) has() (v crdt.VersionVector, ahead crdt.VersionSet, err error) {
 	defer s.spared()()
-	v, err := s.e.Vector(context.Background())
-	if err != nil {
-		return e, err
+	if v, err = s.e.Vector(context.Background()); err != nil {
+		return nil, ahead, err
 	}
 	for site, n := range v {
-		e.has.Add(crdt.Range{Site: site, From: 1, To: n})
+		ahead.Add(crdt.Range{Site: site, From: 1, To: n})
 	}
-	err = s.each("SELECT s.site, lo, hi FROM tributary_ahead a JOIN tributary_site s ON s.ord = a.site", func(q *sqlite3.Stmt) error { // beyond a gap
-		e.has.Add(crdt.Range{Site: crdt.Site(q.ColumnRawBlob(0)), From: crdt.Version(q.ColumnInt64(1)), To: crdt.Version(q.ColumnInt64(2))})
+	return v, ahead, s.each("SELECT s.site, lo, hi FROM tributary_ahead a JOIN tributary_site s ON s.ord = a.site", func(q *sqlite3.Stmt) error {
+		ahead.Add(crdt.Range{Site: crdt.Site(q.ColumnRawBlob(0)), From: crdt.Version(q.ColumnInt64(1)), To: crdt.Version(q.ColumnInt64(2))})
 		return nil
 	})
+}
+
+func (s *site) state() (e ear, err error) {
+	defer s.spared()()
+	v, has, err := s.has()
 	if err != nil {
 		return e, err
 	}
+	e.has = has
 	e.folded, e.self = s.ear.folded, s.e.Site()
 	e.version = v[e.self]
 	if e.level, err = s.noticed(); err != nil {
@@ -317,7 +323,7 @@ func (s *site) tell(sql string) error {
 			t.Kind = toldInsert
 		case replaced[id]:
 			t.Kind, t.Base = toldReplace, base[id]
-			if m := modelOf(id.Table); m.unique != nil && m.unique(x) != "" && m.unique(x) == m.unique(y) {
+			if m := modelOf(id.Table); m.unique != nil && slices.ContainsFunc(m.unique(x), func(v string) bool { return slices.Contains(m.unique(y), v) }) {
 				t.Kind, t.Base = toldReplaceSame, false // pushed out by itself, which is seen
 			}
 		default:

@@ -154,11 +154,17 @@ func (w *world) unlike() error {
 	return nil
 }
 
-func (w *world) event(e Event) error {
-	a, b := w.sites[e.A%len(w.sites)], w.sites[e.B%len(w.sites)]
+// named are the sites that an event is about, which are two.
+func (w *world) named(e Event) (a, b *site) {
+	a, b = w.sites[e.A%len(w.sites)], w.sites[e.B%len(w.sites)]
 	if a == b {
 		b = w.sites[(a.index+1)%len(w.sites)]
 	}
+	return a, b
+}
+
+func (w *world) event(e Event) error {
+	a, b := w.named(e)
 	r := rand.New(rand.NewPCG(e.Seed, 1))
 	switch e.Kind {
 	case Write:
