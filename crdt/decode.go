@@ -152,23 +152,37 @@ func (r *reader) header() (*Package, []Site) {
 		r.fail(ErrCorrupt, "it says that deletes are forgotten, and of which versions it does not")
 	}
 
-	r.section = "needs"
-	if n := r.count("needs", r.limits.Sites, 2); n > 0 {
-		p.Needs = make(VersionVector, n)
-		last := Site{}
-		for i := range n {
-			s, v := site(), Version(r.uvarint())
-			if v < 1 || v > MaxVersion || i > 0 && last.Compare(s) >= 0 {
-				r.fail(ErrCorrupt, "need %d has no version or is not in order", i)
-			}
-			if r.err != nil {
-				return p, sites
-			}
-			p.Needs[s], last = v, s
+	p.Needs = r.vector("needs", site)
+	if flags&flagBefore != 0 {
+		p.Before = r.vector("before", site)
+		if p.Starts || p.Before == nil {
+			r.fail(ErrCorrupt, "it says that something lies before it, and starts or does not say what")
 		}
 	}
 	r.tables(p)
 	return p, sites
+}
+
+// vector reads a version vector, nil if it is empty.
+func (r *reader) vector(section string, site func() Site) (v VersionVector) {
+	r.section = section
+	n := r.count(section, r.limits.Sites, 2)
+	if n == 0 {
+		return nil
+	}
+	v = make(VersionVector, n)
+	last := Site{}
+	for i := range n {
+		s, version := site(), Version(r.uvarint())
+		if version < 1 || version > MaxVersion || i > 0 && last.Compare(s) >= 0 {
+			r.fail(ErrCorrupt, "site %d of %s has no version or is not in order", i, section)
+		}
+		if r.err != nil {
+			return v
+		}
+		v[s], last = version, s
+	}
+	return v
 }
 
 func (r *reader) tables(p *Package) {

@@ -20,8 +20,10 @@ func markHeaderSites(p *Package, sites []Site, used []bool) {
 	for _, c := range p.Covers {
 		mark(c.Site)
 	}
-	for s := range p.Needs {
-		mark(s)
+	for _, v := range []VersionVector{p.Needs, p.Before} {
+		for s := range v {
+			mark(s)
+		}
 	}
 }
 

@@ -20,7 +20,8 @@ const (
 	flagBulk      = 1 << 2
 	flagLocalOnly = 1 << 3
 	flagForgets   = 1 << 4
-	knownFlags    = flagStarts | flagEnds | flagBulk | flagLocalOnly | flagForgets
+	flagBefore    = 1 << 5
+	knownFlags    = flagStarts | flagEnds | flagBulk | flagLocalOnly | flagForgets | flagBefore
 
 	bodyPlain = 0
 	bodyZstd  = 1
@@ -131,8 +132,8 @@ func (w *writer) collectSites() {
 	for _, c := range w.p.Covers {
 		add(c.Site)
 	}
-	for s, v := range w.p.Needs {
-		if v > 0 {
+	for _, v := range []VersionVector{w.p.Needs, w.p.Before} {
+		for _, s := range v.Sites() {
 			add(s)
 		}
 	}
@@ -165,7 +166,7 @@ func (w *writer) header(b []byte) []byte {
 	for _, f := range []struct {
 		on  bool
 		bit byte
-	}{{p.Starts, flagStarts}, {p.Ends, flagEnds}, {p.Bulk, flagBulk}, {p.LocalOnly, flagLocalOnly}, {forgets, flagForgets}} {
+	}{{p.Starts, flagStarts}, {p.Ends, flagEnds}, {p.Bulk, flagBulk}, {p.LocalOnly, flagLocalOnly}, {forgets, flagForgets}, {len(p.Before.Sites()) > 0, flagBefore}} {
 		if f.on {
 			flags |= f.bit
 		}
@@ -193,15 +194,23 @@ func (w *writer) header(b []byte) []byte {
 			b = appendUvarint(b, c.forgets())
 		}
 	}
-	needs := p.Needs.Sites()
-	b = appendUvarint(b, uint64(len(needs)))
-	for _, s := range needs {
-		b = appendUvarint(b, w.index[s])
-		b = appendUvarint(b, uint64(p.Needs[s]))
+	b = w.vector(b, p.Needs)
+	if flags&flagBefore != 0 {
+		b = w.vector(b, p.Before)
 	}
 	b = appendUvarint(b, uint64(len(p.Tables)))
 	for _, t := range p.Tables {
 		b = t.append(b)
+	}
+	return b
+}
+
+func (w *writer) vector(b []byte, v VersionVector) []byte {
+	sites := v.Sites()
+	b = appendUvarint(b, uint64(len(sites)))
+	for _, s := range sites {
+		b = appendUvarint(b, w.index[s])
+		b = appendUvarint(b, uint64(v[s]))
 	}
 	return b
 }

@@ -138,6 +138,12 @@ func drawPackage(t *rapid.T) *Package {
 			from := Version(rapid.Uint64Range(1, 1<<40).Draw(t, "from"))
 			p.Covers = append(p.Covers, Cover{site(s + 1), from, from + 7, ChainID{1, s}, ChainID{2, s}, rapid.SampledFrom([]Version{0, from, from + 7}).Draw(t, "forgotten")}, Cover{Site: site(s + 1), From: from + 9, To: from + 9})
 		}
+		if !p.Starts && rapid.Bool().Draw(t, "before") {
+			if p.Before == nil {
+				p.Before = VersionVector{}
+			}
+			p.Before[site(s+2)] = Version(rapid.Uint64Range(1, uint64(MaxVersion)).Draw(t, "version before"))
+		}
 		if rapid.Bool().Draw(t, "need") {
 			if p.Needs == nil {
 				p.Needs = VersionVector{}

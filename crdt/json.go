@@ -24,6 +24,7 @@ type (
 		Sent      Time          `json:"sent,string"`
 		Covers    []coverJSON   `json:"covers,omitempty"`
 		Needs     VersionVector `json:"needs,omitempty"`
+		Before    VersionVector `json:"before,omitempty"`
 		Tables    []tableJSON   `json:"tables,omitempty"`
 		Rows      []rowJSON     `json:"rows,omitempty"`
 	}
@@ -90,7 +91,7 @@ func (p *Package) MarshalJSON() ([]byte, error) {
 		Format: formatVersion,
 		Starts: p.Starts, Ends: p.Ends, Bulk: p.Bulk, LocalOnly: p.LocalOnly,
 		Sender: p.Sender, Scope: p.Scope, Since: p.Since, Until: p.Until, Part: p.Part, Sent: p.Sent,
-		Needs: p.Needs,
+		Needs: p.Needs, Before: p.Before,
 	}
 	for _, c := range p.Covers {
 		j.Covers = append(j.Covers, coverJSON(c))
@@ -149,7 +150,7 @@ func (p *Package) UnmarshalJSON(b []byte) error {
 	q := Package{
 		Starts: j.Starts, Ends: j.Ends, Bulk: j.Bulk, LocalOnly: j.LocalOnly,
 		Sender: j.Sender, Scope: j.Scope, Since: j.Since, Until: j.Until, Part: j.Part, Sent: j.Sent,
-		Needs: j.Needs,
+		Needs: j.Needs, Before: j.Before,
 	}
 	for _, c := range j.Covers {
 		q.Covers = append(q.Covers, Cover(c))

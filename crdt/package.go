@@ -22,6 +22,7 @@ type Package struct {
 
 	Covers []Cover       // sorted by site and version, not overlapping
 	Needs  VersionVector // what must have been applied before
+	Before VersionVector // of which the sender's feed has something up to Since: who was not given that must have them; none if Starts
 	Tables []Table       // none twice, but one name may be there with several sets of columns
 	Rows   []RowChange   // grouped by table, in the order of Tables
 }

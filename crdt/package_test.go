@@ -144,8 +144,8 @@ func TestPackageJSONRoundTrip(t *testing.T) {
 // samePackage compares what packages say: nil and empty are the same, and a NaN is itself.
 func samePackage(p, q *Package) bool {
 	a, b := *p, *q
-	a.Rows, b.Rows, a.Needs, b.Needs = nil, nil, nil, nil
-	if !reflect.DeepEqual(a, b) || !p.Needs.Equal(q.Needs) || len(p.Rows) != len(q.Rows) {
+	a.Rows, b.Rows, a.Needs, b.Needs, a.Before, b.Before = nil, nil, nil, nil, nil, nil
+	if !reflect.DeepEqual(a, b) || !p.Needs.Equal(q.Needs) || !p.Before.Equal(q.Before) || len(p.Rows) != len(q.Rows) {
 		return false
 	}
 	for i := range p.Rows {
@@ -214,6 +214,8 @@ func TestAppendRefuses(t *testing.T) {
 		"column twice":   func(p *Package) { p.Tables[0].Key = []string{"due"} },
 		"covers overlap": func(p *Package) { p.Covers = append(p.Covers, p.Covers[0]) },
 		"needs":          func(p *Package) { p.Needs = VersionVector{site(1): MaxVersion + 1} },
+		"before":         func(p *Package) { p.Before = VersionVector{site(1): MaxVersion + 1} },
+		"before a start": func(p *Package) { p.Starts, p.Before = true, VersionVector{site(1): 1} },
 		"name":           func(p *Package) { p.Tables[0].Name = "\xff" },
 	} {
 		p := freshRows(3)

@@ -52,10 +52,15 @@ func (p *Package) validateHeader() error {
 			return err
 		}
 	}
-	for s, v := range p.Needs {
-		if v > MaxVersion {
-			return fmt.Errorf("needs version %d of %v", v, s)
+	for _, list := range []VersionVector{p.Needs, p.Before} {
+		for s, v := range list {
+			if v > MaxVersion {
+				return fmt.Errorf("needs version %d of %v", v, s)
+			}
 		}
+	}
+	if p.Starts && len(p.Before) > 0 {
+		return fmt.Errorf("it starts a set, and something lies before it")
 	}
 	seen := make(map[string]bool, len(p.Tables))
 	for i := range p.Tables {

@@ -23,7 +23,7 @@ except ImportError:
 
 # Limits of the format.
 MAX_BYTES, MAX_ROWS, MAX_TABLES, MAX_COLUMNS = 1 << 30, 1 << 26, 1 << 14, 2048
-FORGETS = 1 << 4  # a flag
+STARTS, FORGETS, BEFORE = 1 << 0, 1 << 4, 1 << 5  # flags
 MAX_SITES, MAX_COVERS, MAX_NAME, MAX_CELLS = 1 << 16, 1 << 20, 4096, 1 << 20
 MAX_VERSION, MAX_TIME = 1 << 62, (1 << 63) - 1
 
@@ -203,7 +203,7 @@ def read_package(b):
     elif encoding:
         raise Refused("unsupported", "compression %d" % encoding)
     corrupt(len(body) == plain, "%d bytes where %d are declared" % (len(body), plain))
-    used = {c["site"] for c in p["covers"]} | set(p["needs"])
+    used = {c["site"] for c in p["covers"]} | set(p["needs"]) | set(p["before"])
     read_body(Bytes(body), p, sites, used, vouching)
     corrupt(used == set(sites), "a site in the dictionary is not used")
     return p
@@ -223,9 +223,9 @@ def decompress(b, plain):
 
 def read_header(r):
     flags = r.byte()
-    if flags & ~0x1F:
+    if flags & ~0x3F:
         raise Refused("unsupported", "flags %#x" % flags)
-    p = {"flags": flags, "sender": r.take(16).hex(), "scope": r.u64(), "sent": r.u64(), "covers": [], "needs": {}, "tables": [], "rows": []}
+    p = {"flags": flags, "sender": r.take(16).hex(), "scope": r.u64(), "sent": r.u64(), "covers": [], "needs": {}, "before": {}, "tables": [], "rows": []}
     p["since"], interval, p["part"] = r.varint(), r.varint(), r.varint()
     p["until"] = p["since"] + interval
     check_numbers(p)
@@ -249,12 +249,10 @@ def read_header(r):
         p["covers"].append(c)
     check_covers(p["covers"])
     corrupt(bool(flags & FORGETS) == any(c["forgotten"] for c in p["covers"]), "the flag of forgotten deletes, and none")
-    last = ""
-    for _ in range(r.count(MAX_SITES, 2)):
-        s, v = site(), r.varint()
-        corrupt(s > last and 1 <= v <= MAX_VERSION, "needs not ascending, or without a version")
-        p["needs"][s] = last = s
-        p["needs"][s] = v
+    p["needs"] = read_vector(r, site)
+    if flags & BEFORE:
+        p["before"] = read_vector(r, site)
+    check_before(p)
     for _ in range(r.count(MAX_TABLES, 3)):
         t = {"name": r.name()}
         for part in ("key", "columns"):
@@ -262,6 +260,20 @@ def read_header(r):
         p["tables"].append(t)
     check_tables(p["tables"])
     return p, sites
+
+
+def read_vector(r, site):
+    v, last = {}, ""
+    for _ in range(r.count(MAX_SITES, 2)):
+        s, version = site(), r.varint()
+        corrupt(s > last and 1 <= version <= MAX_VERSION, "sites not ascending, or without a version")
+        v[s], last = version, s
+    return v
+
+
+def check_before(p):
+    corrupt(bool(p["flags"] & BEFORE) == bool(p["before"]), "the flag that something lies before it, and nothing")
+    corrupt(not (p["before"] and p["flags"] & STARTS), "it starts a set, and something lies before it")
 
 
 def check_numbers(p):
@@ -494,12 +506,15 @@ def value_of(v):
 
 
 def package_of_json(j):
-    only(j, "format", "starts", "ends", "bulk", "local_only", "sender", "scope", "since", "until", "part", "sent", "covers", "needs", "tables", "rows")
+    only(j, "format", "starts", "ends", "bulk", "local_only", "sender", "scope", "since", "until", "part", "sent", "covers", "needs", "before", "tables", "rows")
     flags = sum(1 << i for i, f in enumerate(("starts", "ends", "bulk", "local_only")) if j.get(f))
     p = {"flags": flags, "sender": site_of(j["sender"]), "scope": decimal(j["scope"], most=(1 << 64) - 1), "sent": decimal(j["sent"]),
          "since": decimal(j["since"]), "until": decimal(j["until"]), "part": j["part"], "covers": [], "tables": [], "rows": [],
-         "needs": {site_of(s): v for s, v in sorted(j.get("needs", {}).items())}}
+         "needs": {site_of(s): v for s, v in sorted(j.get("needs", {}).items())},
+         "before": {site_of(s): v for s, v in sorted(j.get("before", {}).items())}}
+    p["flags"] |= BEFORE if p["before"] else 0
     check_numbers(p)
+    check_before(p)
     for c in j.get("covers", []):
         only(c, "site", "from", "to", "prev", "id", "forgotten")
         forgotten = decimal(c.get("forgotten", "0"))
@@ -628,6 +643,7 @@ def package_text(p):
     out.append("since %d until %d part %d" % (p["since"], p["until"], p["part"]))
     out += ["cover %s %d-%d %s %s" % (c["site"], c["from"], c["to"], c["prev"], c["id"]) + (" forgotten to %d" % c["forgotten"] if c["forgotten"] else "") for c in p["covers"]]
     out += ["need %s %d" % n for n in p["needs"].items()]
+    out += ["before %s %d" % n for n in p["before"].items()]
     out += ["table %s key %s columns %s" % (quoted(t["name"].encode()), names_text(t["key"]), names_text(t["columns"])) for t in p["tables"]]
     for row in p["rows"]:
         out.append(" ".join(["row of %d key" % row["table"]] + [value_text(v) for v in row["key"]]))

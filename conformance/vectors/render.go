@@ -77,6 +77,9 @@ func RenderPackage(p *crdt.Package) string {
 	for _, s := range p.Needs.Sites() {
 		fmt.Fprintf(&b, "need %s %d\n", s, p.Needs[s])
 	}
+	for _, s := range p.Before.Sites() {
+		fmt.Fprintf(&b, "before %s %d\n", s, p.Before[s])
+	}
 	for _, t := range p.Tables {
 		fmt.Fprintf(&b, "table %s key %s columns %s\n", quoted([]byte(t.Name)), renderNames(t.Key), renderNames(t.Columns))
 	}

@@ -80,6 +80,8 @@ func (a *all) packages() {
 		Needs: crdt.VersionVector{site(1): 7, site(3): 1}})
 	ok("covers_forgotten", "deletes of versions 1 and 2 may be missing, and of no version of the other site", &crdt.Package{Ends: true, Covers: []crdt.Cover{
 		{Site: site(1), From: 1, To: 3, Forgotten: 2}, {Site: site(2), From: 4, To: 4}}})
+	ok("before", "a part that does not begin its set, and the versions of which something lies before it", &crdt.Package{Since: 3, Until: 5, Part: 1,
+		Needs: crdt.VersionVector{site(1): 7}, Before: crdt.VersionVector{site(1): 9, site(2): 1 << 40}})
 	ok("tables", "one name with two sets of columns, odd names, a table without other columns", &crdt.Package{Tables: []crdt.Table{
 		{Name: "t", Key: []string{"k"}, Columns: []string{"a"}}, {Name: "t", Key: []string{"k"}, Columns: []string{"a", "b"}},
 		{Name: "", Key: []string{"", "naïve"}}, {Name: `a "quoted" 'name'`, Key: []string{"x\x00y"}}}})

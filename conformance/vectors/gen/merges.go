@@ -85,6 +85,7 @@ func (a *all) jsons() {
 		kinds = append(kinds, crdt.RowChange{Key: []crdt.Value{v}, Lives: []crdt.LiveChange{fresh(at(crdt.Time(i), 1, 1), v, crdt.Null())}})
 	}
 	good("kinds", "every storage class, and numbers that JSON would round", &crdt.Package{Tables: []crdt.Table{task}, Rows: kinds})
+	part := good("part", "a part that does not begin its set", &crdt.Package{Since: 3, Until: 5, Part: 1, Before: crdt.VersionVector{site(1): 9}})
 	refused := func(name string, want vectors.Outcome, comment, json string) {
 		a.add(vectors.KindJSON, name, want, comment, text("json", json+"\n"))
 	}
@@ -94,6 +95,7 @@ func (a *all) jsons() {
 	refused("unknown_field", vectors.Corrupt, "unknown fields are refused", strings.Replace(empty, `"format":1`, `"format":1,"extra":0`, 1))
 	refused("number_for_text", vectors.Corrupt, "64-bit numbers are decimal strings", strings.Replace(row, fmt.Sprintf(`"since":"%d"`, 1<<60), `"since":5`, 1))
 	refused("until_before_since", vectors.Corrupt, "since is 2^60", strings.Replace(row, fmt.Sprintf(`"until":"%d"`, 1<<60+2), `"until":"5"`, 1))
+	refused("before_the_start", vectors.Corrupt, "nothing lies before the first part of a set", strings.Replace(part, `"format":1`, `"format":1,"starts":true`, 1))
 	refused("table_unknown", vectors.Corrupt, "a row of table 1 of 1", strings.Replace(row, `{"table":0,"key":[1]`, `{"table":1,"key":[1]`, 1))
 	refused("values_missing", vectors.Corrupt, "one value of two columns", strings.Replace(row, `["a",1]`, `["a"]`, 1))
 	refused("fraction", vectors.Corrupt, "a REAL is written as {\"real\":…}", strings.Replace(row, `["a",1]`, `["a",1.5]`, 1))

@@ -15,6 +15,7 @@ type raw struct {
 	since, interval, part []byte // varints; nil: 0
 	sites                 []byte // after the sender; nil: none
 	covers, needs, tables []byte
+	before                []byte // after needs; nil: no bytes
 	encoding              byte
 	plain                 []byte // varint; nil: the length of body
 	body                  []byte
@@ -31,7 +32,7 @@ func (r raw) bytes() []byte {
 	sender := site(0xaa)
 	b := bytes.Join([][]byte{
 		[]byte("TRIB\x01\x00\x00\x00\x00"), {r.flags}, sender[:], make([]byte, 8), binary.LittleEndian.AppendUint64(nil, r.sent),
-		def(r.since, 0), def(r.interval, 0), def(r.part, 0), def(r.sites, 0), def(r.covers, 0), def(r.needs, 0), def(r.tables, 0),
+		def(r.since, 0), def(r.interval, 0), def(r.part, 0), def(r.sites, 0), def(r.covers, 0), def(r.needs, 0), r.before, def(r.tables, 0),
 		{r.encoding}, def(r.plain, uv(uint64(len(r.body)))...), r.body, make([]byte, 4),
 	}, nil)
 	return seal(b)
