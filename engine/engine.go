@@ -245,6 +245,22 @@ func (e *Engine) vectorAt(pos int64) (crdt.VersionVector, error) {
 	return v, nil
 }
 
+// vectorBehind is of which versions the feed has something up to a position. Of a log that was compacted only whole ones are known.
+func (e *Engine) vectorBehind(pos int64) (crdt.VersionVector, error) {
+	compacted, err := e.meta("compacted")
+	if err != nil {
+		return nil, err
+	}
+	if pos > compacted.Int() {
+		end, err := e.one("SELECT min(pos) FROM tributary_changeset WHERE pos >= ?1", crdt.Int(pos))
+		if err != nil {
+			return nil, err
+		}
+		pos = max(pos, end.Int()) // where the version ends that the feed is in there
+	}
+	return e.vectorAt(pos)
+}
+
 // Cursor is the newest feed position.
 func (e *Engine) Cursor(ctx context.Context) (int64, error) {
 	if err := e.load(ctx); errors.Is(err, ErrNoDatabase) {

@@ -9,7 +9,8 @@ import (
 // A cursor says that all of a sender's feed up to there is here. It can be untrue in two ways. Whoever can send in another's
 // name can say so. And a sender that was put back to an older state, from a backup, gives the positions after that anew: not
 // to versions of its own that others have, by which it would be found out and get a new identity, but to what it has received.
-// So it is kept what the sender had there, and compared: positions that were given anew come after something else.
+// So it is kept what the sender had there, and compared: positions that were given anew come after something else. And a package that
+// goes on somewhere says of which versions something lies before that: who is to go by his cursor must have them all.
 
 // trueCursor is the cursor of another site's feed, 0 if what the feed has there is not here.
 func (e *Engine) trueCursor(a *Engine) (int64, error) {
@@ -67,18 +68,22 @@ func (e *Engine) reread(ctx context.Context, s crdt.Site) error {
 	})
 }
 
-// putBack says whether a package goes on from the cursor, at which its sender had more than it has there now, or anywhere. What
-// it covers may be incomplete; of a set in parts, those up to the cursor were taken for what is here. Of sites that the package
-// leaves out it needs all that the sender has. An earlier beginning is that of a stream which was put back together with its file.
+// putBack says whether a package goes on from the cursor, or from before it, where its sender has something else now than it had. What it
+// covers may be incomplete then: of a set in parts, those up to the cursor were taken for what is here. Of sites that the package leaves
+// out it needs all that the sender has. A set that begins earlier is that of a stream which was put back together with its file.
 func (e *Engine) putBack(p *crdt.Package) (bool, error) {
-	if p.Since == 0 || p.Scope != 0 || p.LocalOnly {
+	if p.Since == 0 || p.SomeTables() {
 		return false, nil
 	}
 	cursor, upon, err := e.cursorOf(p.Sender)
-	if err != nil || cursor < p.Since || cursor > p.Since && p.Starts {
+	if err != nil || cursor < p.Since {
 		return false, err
 	}
-	return p.Starts && !p.Needs.Covers(upon) || p.Ends && !known(p).Covers(upon), nil
+	if p.Starts {
+		return cursor == p.Since && !p.LocalOnly && !p.Needs.Covers(upon), nil
+	}
+	have, err := e.vector()
+	return err == nil && !have.Covers(p.Before), err
 }
 
 // known is what the sender of a package had, of which it holds the end of the set.

@@ -310,6 +310,9 @@ func (a *applier) met(w *waiting, now *crdt.Package) (bool, error) {
 		return err == nil, err
 	}
 	w.lack = l
+	if l.never() { // as long as the cursor is not found out to be untrue, by what comes next
+		l.site, l.until = crdt.Site{}, 0
+	}
 	return false, a.e.run("UPDATE tributary_waiting SET reason = ?4, lacks_site = ?5, lacks = ?6 WHERE sender = ?1 AND since = ?2 AND until = ?3 AND upon = ?7",
 		crdt.Blob(w.sender[:]), crdt.Int(w.since), crdt.Int(w.until), crdt.TextString(l.reason), crdt.Blob(l.site[:]), crdt.Int(l.until), crdt.Int(w.upon))
 }

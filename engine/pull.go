@@ -159,7 +159,7 @@ func (e *Engine) snapshot(ctx context.Context) (Stmt, error) {
 			return nil, nil
 		}
 		err = e.change(ctx, func() error {
-			if _, err := e.fold(); err != nil {
+			if err := e.nameEnd(); err != nil {
 				return err
 			}
 			if err := e.setMeta("unsynced", crdt.Int(0)); err != nil {
@@ -198,8 +198,26 @@ func (e *Engine) clean(hold func() error) (bool, error) {
 	if own, err := e.ownVersion(); err != nil || own == 0 {
 		return false, err
 	}
-	v, err := e.one("SELECT EXISTS (SELECT 1 FROM tributary_feed) OR EXISTS (SELECT 1 FROM tributary_meta WHERE key = 'unsynced' AND value <> 0)")
+	v, err := e.one("SELECT EXISTS (SELECT 1 FROM tributary_feed) OR EXISTS (SELECT 1 FROM tributary_meta WHERE key = 'unsynced' AND value <> 0) OR " + unnamed)
 	return v.Int() == 0, err
+}
+
+// unnamed says that the feed ends where no version does: what came last was known, or came beyond a gap, and has moved rows all the same.
+const unnamed = "(SELECT value FROM tributary_meta WHERE key = 'pos') > (SELECT max(pos) FROM tributary_changeset)"
+
+// nameEnd folds, and lets a version end where the feed does. A cursor there is then none inside a set, and means one thing: see
+// peercursor.go.
+func (e *Engine) nameEnd() error {
+	if _, err := e.fold(); err != nil {
+		return err
+	}
+	if v, err := e.one("SELECT " + unnamed); err != nil || v.Int() == 0 {
+		return err
+	}
+	e.heartbeat = true
+	defer func() { e.heartbeat = false }()
+	_, err := e.fold()
+	return err
 }
 
 func (p *pull) close() {
@@ -418,15 +436,20 @@ func (p *pull) finish(b *builder, last bool) (Pulled, error) {
 	pkg.Sender, pkg.Since, pkg.Until, pkg.Part = p.e.site, p.cursor, b.cursor, p.part
 	pkg.Sent = p.sent
 	pkg.Needs, pkg.Scope = p.needs, scope(p.o.Tables, p.only)
+	var err error
+	if !p.starts {
+		if pkg.Before, err = p.e.vectorBehind(p.cursor); err != nil {
+			return Pulled{}, err
+		}
+	}
 	if last {
 		pkg.Until, pkg.Covers = p.until, p.covers
 	}
 	if len(p.o.Tables) > 0 {
 		// Nothing counts as applied, and nothing is waited for, since the rest will not come.
-		pkg.Starts, pkg.Ends, pkg.LocalOnly, pkg.Needs, pkg.Covers = true, true, false, nil, nil
+		pkg.Starts, pkg.Ends, pkg.LocalOnly, pkg.Needs, pkg.Before, pkg.Covers = true, true, false, nil, nil, nil
 	}
 	out := Pulled{Cursor: pkg.Until, Rows: len(pkg.Rows), Began: p.since, Part: p.part, Last: last, Whole: p.only == nil}
-	var err error
 	if p.o.Format == FormatJSON {
 		out.Package, err = pkg.MarshalJSON()
 	} else {

@@ -114,6 +114,9 @@ func (p *inspector) text(name string, n int, pkg []byte, d *crdt.Package) error 
 	for _, s := range d.Needs.Sites() {
 		head = append(head, []string{"needs", fmt.Sprintf("%s up to version %d", s, d.Needs[s])})
 	}
+	for _, s := range d.Before.Sites() {
+		head = append(head, []string{"before", fmt.Sprintf("%s up to version %d", s, d.Before[s])})
+	}
 	if err := columns(w, "  ", head); err != nil {
 		return err
 	}
