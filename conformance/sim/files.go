@@ -94,13 +94,6 @@ func (w *world) image(s *site, m *backup, r *rand.Rand) error {
 			return err
 		}
 	}
-	// Nobody is told that the places mean other things, so nobody may go on from a cursor of his own once the site has heard again what it
-	// had: see README.md, not covered.
-	for l := range w.acked {
-		if l.from == s.e.Site() {
-			delete(w.acked, l)
-		}
-	}
 	return w.look(m.with)
 }
 

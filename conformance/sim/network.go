@@ -26,22 +26,6 @@ type message struct {
 	part         int
 }
 
-// set is the packages of one pull.
-type set struct {
-	places []place
-	starts bool        // at the beginning of what it covers
-	sent   []crdt.Time // by part; later ones may be of a later state
-	needs  crdt.VersionVector
-	covers []crdt.Cover
-}
-
-// place is where a package stands in the feed of its sender.
-type place struct {
-	sender       crdt.Site
-	since, until int64
-	own          bool
-}
-
 // link is what a sender remembers of a receiver: identities, not machines, so that a restored replica begins anew.
 type link struct{ from, to crdt.Site }
 
@@ -347,69 +331,6 @@ func (w *world) deliver(m message) error {
 		return w.look(m.to)
 	}
 	return m.to.isDurable()
-}
-
-// complete says that a set is applied of which all packages have come, if what it needs is there. In eventual mode a set of one package
-// needs nothing.
-func (w *world) complete(m message, mode engine.Mode) error {
-	if m.set == nil || m.to.got.parts == nil || m.to.hit() || w.o.Skew > 0 || w.stats.Restores > 0 || w.strangers {
-		return nil
-	}
-	g := &m.to.got
-	if g.parts[m.set] == nil {
-		g.parts[m.set] = map[int]bool{}
-	}
-	g.parts[m.set][m.part] = true
-	has, ahead, err := m.to.has()
-	if err != nil {
-		return err
-	}
-	for s, parts := range g.parts {
-		now := mode == engine.ModeEventual && s == m.set && s.starts && len(s.places) == 1
-		if len(parts) < len(s.places) || !now && !has.Covers(s.needs) {
-			continue
-		}
-		delete(g.parts, s)
-		if s.lacksDeletes(has) || g.replaced(s) {
-			continue
-		}
-		if first := s.places[0]; !s.starts { // it goes on from where a set ended that may not have come
-			cursor, err := m.to.int(fmt.Sprintf("SELECT ifnull(max(cursor), 0) FROM tributary_peer p JOIN tributary_site s ON s.ord = p.site WHERE s.site = x'%x'", first.sender[:]))
-			if err != nil {
-				return err
-			}
-			if cursor < first.since {
-				continue
-			}
-		}
-		for _, c := range s.covers {
-			if !ahead.HasRange(crdt.Range{Site: c.Site, From: c.From, To: c.To}) && (now || has[c.Site] >= c.From-1) {
-				return violation("liveness", "site %d has all %d packages of a set and what they need, and has not applied it: it has %v, and not version %d of %s", m.to.index, len(parts), ahead, c.To, c.Site)
-			}
-		}
-	}
-	return nil
-}
-
-// replaced says whether packages of a later state of their sender came to the places of some of a set. A set of own changes alone may
-// have to be sent again also where it goes on from a part of all changes, and where another one ends the waiting of its first parts.
-func (g *got) replaced(s *set) bool {
-	for i, p := range s.places {
-		if g.newest[p] > s.sent[i] || p.own && s.places[0].since > 0 {
-			return true
-		}
-	}
-	for p, sent := range g.newest {
-		if i := slices.Index(s.places, p); p.own && s.places[0].own && p.sender == s.places[0].sender && (i < 0 || sent != s.sent[i]) {
-			return true
-		}
-	}
-	return false
-}
-
-// lacksDeletes says whether a receiver lacks deletes that the sender has forgotten: then it may wait for them for ever.
-func (s *set) lacksDeletes(has crdt.VersionVector) bool {
-	return slices.ContainsFunc(s.covers, func(c crdt.Cover) bool { return has[c.Site] < c.Forgotten })
 }
 
 // maxSkew is what engine.Options promises for 0.
