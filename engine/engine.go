@@ -41,6 +41,7 @@ type Engine struct {
 	known       map[string]knownSchema // schemas of tables by lower-case name
 	signatures  map[string]string      // what they were read from
 	reconciled  int64                  // schema cookie for which triggers are known to fit
+	committed   int64                  // the same as of the last commit: a cookie comes again after a rollback, for another schema
 }
 
 // Open attaches to the database of c. It reads metadata and creates nothing: the shadow tables come with the first Track.

@@ -1,6 +1,9 @@
 package engine_test
 
-import "testing"
+import (
+	"fmt"
+	"testing"
+)
 
 // Each step changes the schema as a stranger would, writes at once, and must reach the other side.
 func TestColumnsAndTablesChange(t *testing.T) {
@@ -71,4 +74,43 @@ func TestDroppedTable(t *testing.T) {
 	if p, err := a.e.Parked(t.Context()); err != nil || len(p) != 1 || p[0].Table != "t" {
 		t.Errorf("parked %+v, %v", p, err)
 	}
+}
+
+// TestSchemaCookieComesAgain: a new column is noticed in a transaction that is rolled back. SQLite gives the number of the schema that was
+// seen there to another one later, in which the column is still to be noticed.
+func TestSchemaCookieComesAgain(t *testing.T) {
+	r := newReplicas(t, 2, "CREATE TABLE t(id INTEGER PRIMARY KEY, a)")
+	a, b := r[0], r[1]
+	for _, x := range r {
+		x.exec("INSERT INTO t VALUES (1, 'x') ON CONFLICT DO NOTHING; ALTER TABLE t ADD COLUMN c DEFAULT 7")
+	}
+	if err := a.db.Exec("BEGIN"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.e.Fold(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	number := func() int64 {
+		s, _, err := a.db.Prepare("PRAGMA schema_version")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		s.Step()
+		return s.ColumnInt64(0)
+	}
+	seen := number()
+	if err := a.db.Exec("ROLLBACK"); err != nil {
+		t.Fatal(err)
+	}
+	for i := 0; number() != seen; i++ {
+		if i == 100 {
+			t.Fatalf("no schema gets number %d", seen)
+		}
+		a.exec(fmt.Sprintf("CREATE TABLE other%d(x)", i))
+	}
+	a.exec("INSERT INTO t VALUES (2, 'y', 8)")
+	sync(t, a, b)
+	same(t, a, b)
+	b.expect("SELECT c FROM t WHERE id = 2", "8")
 }

@@ -140,4 +140,4 @@ func (e *Engine) nest(inUpdate bool, f func() error) error {
 }
 
 // forget drops what was read inside a transaction that has been rolled back.
-func (e *Engine) forget() { e.ready = false }
+func (e *Engine) forget() { e.ready, e.reconciled = false, e.committed }

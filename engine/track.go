@@ -88,7 +88,11 @@ func (e *Engine) done(err error) error {
 	case e.conn.InTransaction():
 		e.forget()
 		e.checked, e.folded = false, 0 // the caller may still roll it back
-	case e.folded > 0:
+	default:
+		e.committed = e.reconciled
+		if e.folded == 0 {
+			break
+		}
 		if pos, err := e.pos(); err == nil {
 			e.witness(e.folded, pos)
 		}

@@ -70,6 +70,7 @@ var list = []mutant{
 	{"local changes are not folded before a merge", "engine/apply.go", "if _, err := a.e.fold(); err != nil {\n\t\treturn err\n\t}\n\tvar err error\n\tif a.pos", "var err error\n\tif a.pos", simulator, "TestSim$", ""},
 	{"dead rows come back", "engine/merge.go", "if len(r.Lives) == 1 && !covered(deleted, r.Lives[0].Birth.Dot()) {", "if len(r.Lives) == 1 {", scenarios, "TestAllSmallHistories", ""},
 	{"swapped columns after ALTER", "engine/merge.go", "ord := t.ordinal(name)", "ord := min(j, len(t.columns)-1)", scenarios, "TestScenarios$/schema_", ""},
+	{"a schema that was rolled back is known", "engine/sql.go", "e.ready, e.reconciled = false, e.committed", "e.ready = false", "./engine", "TestSchemaCookie", ""},
 	{"cascades delete what the writer never saw", "engine/switches.go", "e.conn.EnableForeignKeys(false)", "e.conn.EnableForeignKeys(true)", scenarios, "TestScenarios$/fk_", ""},
 	{"a row displaces one without which it cannot be shown", "engine/knot.go", "return won[o] })", "return won[o] && false })", "./engine", "TestKnot", ""},
 	{"who lost against one that is gone stays away", "engine/knot.go", "more = c.grown() || c.addOne()", "more = false", "./engine", "TestKnot", ""},
