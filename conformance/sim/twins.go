@@ -51,6 +51,14 @@ func (w *world) absorbed(s *site, was ear) error {
 			if deletes[id] {
 				columns = t.at(was.level)
 			}
+			twin := func(d crdt.Dot) bool {
+				for o, other := range row {
+					if o != d && same(columns, row[d], other, func(c string) bool { return w.uncertain(t.name, c) }) {
+						return true
+					}
+				}
+				return false
+			}
 			r := bytes.NewReader(q.ColumnRawBlob(len(t.key))[1:])
 			number := func() int64 { n, _ := binary.ReadUvarint(r); return int64(n) }
 			for count := number(); count > 0; count-- {
@@ -62,12 +70,12 @@ func (w *world) absorbed(s *site, was ear) error {
 					if l.dead || d.Site != site || d.Version > upto {
 						continue
 					}
-					twin, alone := false, true
+					alone, covered := true, false // with a twin of what was deleted go the older inserts of its site
 					for o, other := range row {
-						twin = twin || o != d && same(columns, l, other, func(c string) bool { return w.uncertain(t.name, c) })
 						alone = alone && !other.dead
+						covered = covered || deletes[id] && o.Site == d.Site && o.Version > d.Version && o.Version <= upto && twin(o)
 					}
-					if !twin {
+					if !twin(d) && !covered {
 						return violation("model", "site %d drops the insert %s of %v, which no statement did: %v", s.index, d, id, l.values)
 					}
 					if m := w.lacks(s, row); m != nil && alone {
