@@ -156,7 +156,10 @@ func (s *rowState) takeParked(r *crdt.RowChange, only *crdt.ColumnSet) (changed 
 // it, the others whole into tributary_hidden.
 func (e *Engine) storeRow(s *rowState, place func(*clock), touched *touched) error {
 	v := s.row.Visible()
-	details := s.details(v)
+	details, err := e.details(s, v)
+	if err != nil {
+		return err
+	}
 	for dot := range s.reasons {
 		if s.row.Life(dot) < 0 || s.row.Life(dot) == v {
 			if err := e.dropHidden(s.t, s.key, dot); err != nil {

@@ -18,7 +18,7 @@ import (
 func twins(detail string) bool { return detail == detailSame || detail == detailWas }
 
 // details says of each incarnation why it is not shown when v is.
-func (s *rowState) details(v int) []string {
+func (e *Engine) details(s *rowState, v int) ([]string, error) {
 	out := make([]string, len(s.row.Lives))
 	before := func(l *crdt.Incarnation) bool {
 		d := l.Birth.Dot()
@@ -26,8 +26,12 @@ func (s *rowState) details(v int) []string {
 		return !slices.Contains(s.told, d) && (d == s.clock.birth.Dot() || h != nil && twins(h.detail))
 	}
 	for i := range s.row.Lives {
-		switch l := &s.row.Lives[i]; {
-		case sameValues(s.t, l, &s.row.Lives[v]):
+		l := &s.row.Lives[i]
+		same, err := e.sameValues(s.t, l, &s.row.Lives[v])
+		switch {
+		case err != nil:
+			return nil, err
+		case same:
 			out[i] = detailSame
 		case len(l.Newer) == 0 && before(l) && before(&s.row.Lives[v]):
 			out[i] = detailWas
@@ -35,17 +39,30 @@ func (s *rowState) details(v int) []string {
 			out[i] = detailKey
 		}
 	}
-	return out
+	return out, nil
 }
 
-func sameValues(t *table, a, b *crdt.Incarnation) bool {
-	same := true
-	t.live().Each(func(c int) {
-		x, _ := a.Value(c)
-		y, _ := b.Value(c)
-		same = same && x.Equal(y)
-	})
-	return same
+// sameValues compares all columns that the table has. What came without one has its default.
+func (e *Engine) sameValues(t *table, a, b *crdt.Incarnation) (bool, error) {
+	for _, c := range ordinals(t.live()) {
+		x, inA := a.Value(c)
+		y, inB := b.Value(c)
+		if inA != inB {
+			preset, err := e.one("SELECT " + t.defaultOf(c))
+			if err != nil {
+				return false, err
+			}
+			if !inA {
+				x = preset
+			} else {
+				y = preset
+			}
+		}
+		if !x.Equal(y) {
+			return false, nil
+		}
+	}
+	return true, nil
 }
 
 // dropTwins drops twins of which every member knows all that was ever written: a member that does writes to the one shown.
@@ -108,7 +125,10 @@ func (e *Engine) dropTwinsOf(tbl, keyBlob crdt.Value, stable crdt.VersionVector,
 		return err
 	}
 	v := s.row.Visible()
-	details := s.details(v)
+	details, err := e.details(s, v)
+	if err != nil {
+		return err
+	}
 	var drop []crdt.Dot
 	for i := range s.row.Lives {
 		l := &s.row.Lives[i]
@@ -169,10 +189,12 @@ func (e *Engine) twin(h *hidden, primary crdt.Dot) (bool, error) {
 	}
 	for _, p := range list {
 		if p.inc.Birth.Dot() == primary {
-			return sameValues(h.t, &h.inc, &p.inc), nil
+			return e.sameValues(h.t, &h.inc, &p.inc)
 		}
 	}
 	p := &hidden{t: h.t, key: cloneKey(h.key)}
-	found, err := e.loadValues(p)
-	return found && sameValues(h.t, &h.inc, &p.inc), err
+	if found, err := e.loadValues(p); err != nil || !found {
+		return false, err
+	}
+	return e.sameValues(h.t, &h.inc, &p.inc)
 }
