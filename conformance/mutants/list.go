@@ -97,6 +97,7 @@ var list = []mutant{
 	{"a delete leaves the twin", "engine/twins.go", "if twins(h.detail) {\n\t\t\tdeleted", "if twins(h.detail) && false {\n\t\t\tdeleted", scenarios, "TestScenarios$/(import|merge_concurrent|merge_base)", ""},
 	{"an edit makes a twin another row", "engine/twins.go", "case len(l.Newer) == 0 && before(l)", "case false && before(l)", scenarios, "TestScenarios$/(import|merge_concurrent|merge_base)", ""},
 	{"twins of which a column is missing are dropped", "engine/twins.go", "err != nil || parked.Int() != 0 {", "err != nil || parked.Int() < 0 {", scenarios, "TestScenarios$/merge_concurrent_inserts_equal", ""},
+	{"what came without a column is no twin", "engine/twins.go", "if inA != inB {", "if inA != inB && false {", scenarios, "TestScenarios$/merge_concurrent_inserts_equal", ""},
 	{"what was told apart are twins still", "engine/twins.go", "!slices.Contains(s.told, d) && (d", "(!slices.Contains(s.told, d) || true) && (d", scenarios, "TestScenarios$/merge_concurrent_inserts_told", ""},
 	{"a twin takes an older insert of its site with it", "engine/twins.go", "l.Birth.Version < d.Version && !slices", "l.Birth.Version < d.Version && false && !slices", scenarios, "TestScenarios$/merge_concurrent_inserts_equal", ""},
 	{"a twin of a row that is set aside goes in no version", "engine/fold.go", "case c.absorbed && c.known && !c.clock.dead:", "case c.absorbed && c.known && false:", simulator, "TestSim$", ""},

@@ -173,8 +173,11 @@ func (w *world) pull(from, to *site, o engine.PullOptions, r *rand.Rand) (out []
 		if err != nil {
 			return nil, 0, violation("ledger", "a package that cannot be read: %v", err)
 		}
-		if i > 0 && p.Starts { // what was pulled first could not be told apart any more when it went on
+		switch {
+		case i > 0 && p.Starts: // what was pulled first could not be told apart any more when it went on
 			whole = &set{}
+		case i > 0 && whole.places[0].own && !p.LocalOnly:
+			return nil, 0, violation("liveness", "site %d goes on with all changes where it began with its own, so the first parts lack some, and nobody makes a set of them", from.index)
 		}
 		m.set, m.part = whole, len(whole.places)
 		whole.starts = whole.starts || p.Starts

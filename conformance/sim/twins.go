@@ -121,7 +121,7 @@ func (w *world) leftTwins(s *site, was ear) map[crdt.Dot]rowID {
 }
 
 // twins are the inserts that a site takes for one: the one that is shown, those that say the same, and those that did when they
-// were seen last and were not edited. An insert that came without a column may be taken for another, whatever the default.
+// were seen last and were not edited.
 func (w *world) twins(now ear, before map[rowID]map[crdt.Dot]bool) map[rowID]map[crdt.Dot]bool {
 	out := map[rowID]map[crdt.Dot]bool{}
 	for id, row := range w.history.lives(now.has.Has) {
@@ -135,7 +135,7 @@ func (w *world) twins(now ear, before map[rowID]map[crdt.Dot]bool) map[rowID]map
 		for d, l := range row {
 			equal := !slices.ContainsFunc(columns, func(c modelColumn) bool {
 				x, y := cmp.Or(l.values[c.name], c.preset), cmp.Or(v.life.values[c.name], c.preset)
-				return x != y || x != c.preset && w.uncertain(t.name, c.name) || (l.born[c.name] == "") != (v.life.born[c.name] == "")
+				return x != y || x != c.preset && w.uncertain(t.name, c.name)
 			})
 			equal = equal && v.life.newest(columns).Site != now.self // its own edits make twins of none
 			if !l.dead && (equal || l.newest(columns) == l.birth && before[id][d] && before[id][v.dot]) {
