@@ -330,6 +330,9 @@ func (w *world) deliver(m message) error {
 	if err := w.complete(m, mode); err != nil {
 		return err
 	}
+	if err := m.to.goesBy(m.body); err != nil {
+		return err
+	}
 	if w.o.Focus != Anything && len(m.body)%3 == 0 {
 		return w.look(m.to)
 	}

@@ -49,7 +49,7 @@ func (w *world) complete(m message, mode engine.Mode) error {
 			continue
 		}
 		if first := s.places[0]; !s.starts { // it goes on from where a set ended that may not have come
-			cursor, err := m.to.int(fmt.Sprintf("SELECT ifnull(max(cursor), 0) FROM tributary_peer p JOIN tributary_site s ON s.ord = p.site WHERE s.site = x'%x'", first.sender[:]))
+			cursor, err := m.to.cursor(first.sender)
 			if err != nil {
 				return err
 			}
@@ -64,6 +64,28 @@ func (w *world) complete(m message, mode engine.Mode) error {
 		}
 	}
 	return nil
+}
+
+// cursor is up to where a site says that it has a sender's feed, be it true or not.
+func (s *site) cursor(sender crdt.Site) (int64, error) {
+	return s.int(fmt.Sprintf("SELECT ifnull(max(cursor), 0) FROM tributary_peer p JOIN tributary_site s ON s.ord = p.site WHERE s.site = x'%x'", sender[:]))
+}
+
+// goesBy says that a site that has just been given a package goes by its cursor of the sender only if it has what lies before that: if
+// not, what it is sent next from the beginning would be taken for what it has.
+func (s *site) goesBy(body []byte) error {
+	p, err := engine.Inspect(body, nil)
+	if err != nil || p.Starts || p.Sender == s.e.Site() {
+		return err
+	}
+	has, _, err := s.has()
+	if err != nil || has.Covers(p.Before) {
+		return err
+	}
+	if cursor, err := s.cursor(p.Sender); err != nil || cursor < p.Since {
+		return err
+	}
+	return violation("liveness", "site %d has not got all that lies before position %d of %s, and says that it has", s.index, p.Since, p.Sender)
 }
 
 // replaced says whether packages of a later state of their sender came to the places of some of a set. A set of own changes alone may
