@@ -25,7 +25,7 @@ func (e *Engine) Track(ctx context.Context, name string) (warnings []string, err
 		if warnings, err = e.track(name); err != nil {
 			return err
 		}
-		return e.reload()
+		return e.takeIn()
 	})
 	return warnings, wrap("track "+name, err)
 }
@@ -48,9 +48,21 @@ func (e *Engine) TrackAll(ctx context.Context) (tracked, warnings []string, err 
 			}
 			tracked = append(tracked, n)
 		}
-		return e.reload()
+		return e.takeIn()
 	})
 	return tracked, warnings, wrap("track", err)
+}
+
+// takeIn takes in that tables are tracked, and what others have sent of them before. Later it would meet rows that are written now.
+func (e *Engine) takeIn() error {
+	if err := e.reload(); err != nil {
+		return err
+	}
+	if parked, err := e.one("SELECT EXISTS (SELECT 1 FROM tributary_unknown)"); err != nil || parked.Int() == 0 {
+		return err
+	}
+	_, err := e.fold()
+	return err
 }
 
 // change runs f in one write transaction with the shadow tables in place and the identity verified.
