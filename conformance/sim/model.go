@@ -370,7 +370,7 @@ func fold(list []told, before map[rowID]seen, noticed, level int, stamp func(at 
 	}
 	for _, id := range order {
 		var deleted, reinserted, replaced, wrote bool
-		var at int64
+		var at, looked int64
 		changed := map[string]bool{}
 		var last told
 		unnoticed, written := late(modelOf(id.Table), noticed, level, rows[id][len(rows[id])-1].Image)
@@ -379,6 +379,7 @@ func fold(list []told, before map[rowID]seen, noticed, level int, stamp func(at 
 				t.Changed = slices.DeleteFunc(slices.Clone(t.Changed), func(c string) bool { return slices.Contains(unnoticed, c) })
 				if t.Changed = append(t.Changed, written...); len(t.Changed) == 0 {
 					last.Image = t.Image // a column that was not noticed may be the default again
+					looked = max(looked, t.At)
 					continue
 				}
 				t.Kind = toldUpdate
@@ -394,10 +395,17 @@ func fold(list []told, before map[rowID]seen, noticed, level int, stamp func(at 
 			case toldDelete:
 				deleted = true
 			}
-			at, last = max(at, t.At), t
+			if last = t; t.Kind == toldEvict {
+				looked = max(looked, t.At)
+			} else {
+				at = max(at, t.At)
+			}
 		}
 		if last.Kind == "" {
 			continue
+		}
+		if last.Kind == toldEvict && !deleted { // else what came after it says when
+			at = max(at, looked)
 		}
 		was, alive := before[id]
 		if first := rows[id][0].Kind; alive && (rows[id][0].Base || was.untouched && first == toldInsert) {

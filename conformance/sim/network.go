@@ -152,6 +152,7 @@ func (w *world) pull(from, to *site, o engine.PullOptions, r *rand.Rand) (out []
 			}
 		}
 	}
+	w.given[l.from] = max(w.given[l.from], end)
 	whole := &set{}
 	var upon crdt.VersionVector
 	if o.LocalOnly {

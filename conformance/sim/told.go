@@ -157,6 +157,9 @@ func (w *world) learnFrom(s *site) error {
 		w.history.forked = true // only a file that went back under its identity
 		return nil
 	}
+	if last > was.version && now.pos < w.given[now.self] && !w.o.Images {
+		return violation("fork", "site %d makes a version at position %d of its feed, and packages of it up to %d are with others", s.index, now.pos, w.given[now.self])
+	}
 	list, err := s.toldAfter(was.folded)
 	if err != nil {
 		return err

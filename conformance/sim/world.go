@@ -69,6 +69,7 @@ type world struct {
 	flight    []message
 	kept      []message // everything ever sent
 	acked     map[link]int64
+	given     map[crdt.Site]int64 // up to which position of a feed packages have left
 	parted    map[[2]int]time.Time
 	retired   map[crdt.Site]bool // by somebody
 	shown     map[string]shown
@@ -85,7 +86,7 @@ var start = time.Date(2001, time.February, 3, 10, 0, 0, 0, time.UTC)
 // run takes a world through events and heals it. The error is a *Violation or wraps one, or is an error that nothing
 // that was done to the world explains.
 func run(o Options, events []Event) (stats Stats, err error) {
-	w := &world{o: o, now: start, random: rand.New(rand.NewPCG(o.Seed, 0x33)), acked: map[link]int64{}, parted: map[[2]int]time.Time{},
+	w := &world{o: o, now: start, random: rand.New(rand.NewPCG(o.Seed, 0x33)), acked: map[link]int64{}, given: map[crdt.Site]int64{}, parted: map[[2]int]time.Time{},
 		retired: map[crdt.Site]bool{}, shown: map[string]shown{}, ledger: ledger{said: map[string]string{}}, history: history{said: map[crdt.Dot][]effect{}, forked: o.Eventual}} // the model knows no rows that are ahead of their version
 	defer func() {
 		for _, s := range w.sites {
