@@ -448,7 +448,7 @@ func (w *world) sync(a, b *site) error {
 			return err
 		}
 		l := link{x[0].e.Site(), x[1].e.Site()}
-		w.acked[l] = max(w.acked[l], at)
+		w.acked[l], w.given[l.from] = max(w.acked[l], at), max(w.given[l.from], at)
 	}
 	if err := a.isDurable(); err != nil {
 		return err

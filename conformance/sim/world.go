@@ -69,7 +69,7 @@ type world struct {
 	flight    []message
 	kept      []message // everything ever sent
 	acked     map[link]int64
-	given     map[crdt.Site]int64 // up to which position of a feed packages have left
+	given     map[crdt.Site]int64 // up to which position of a feed others have been told of it
 	parted    map[[2]int]time.Time
 	retired   map[crdt.Site]bool // by somebody
 	shown     map[string]shown
