@@ -173,6 +173,10 @@ func byStamp(a, b crdt.Stamp) int {
 	return cmp.Or(cmp.Compare(a.Time, b.Time), bytes.Compare(a.Site[:], b.Site[:]), cmp.Compare(a.Version, b.Version))
 }
 
+func byDot(a, b crdt.Dot) int {
+	return cmp.Or(bytes.Compare(a.Site[:], b.Site[:]), cmp.Compare(a.Version, b.Version))
+}
+
 // lives is union: all incarnations of which one knows who has these versions, dead ones included.
 func (h *history) lives(has func(crdt.Dot) bool) map[rowID]map[crdt.Dot]*life {
 	out := map[rowID]map[crdt.Dot]*life{}

@@ -8,6 +8,7 @@ import (
 	"cmp"
 	"encoding/binary"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/ncruces/go-sqlite3"
@@ -63,7 +64,8 @@ func (w *world) absorbed(s *site, was ear) error {
 			number := func() int64 { n, _ := binary.ReadUvarint(r); return int64(n) }
 			for count := number(); count > 0; count-- {
 				site, upto := sites[number()], crdt.Version(number())
-				for d, l := range row {
+				for _, d := range slices.SortedFunc(maps.Keys(row), byDot) { // the older first: a delete that is noted ends them too
+					l := row[d]
 					if d.Site == site && d.Version <= upto {
 						delete(must, d)
 					}
