@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 
 	"github.com/tributary-db/tributary/crdt"
 )
@@ -106,13 +107,14 @@ func (e *Engine) dropSuperseded() (n int, err error) {
 	if err != nil {
 		return n, err
 	}
-	upto := map[crdt.Site]int64{}
+	upto, sent := map[crdt.Site]int64{}, map[crdt.Site]int64{}
 	for _, r := range rows {
 		s := crdt.Site(r[0].Bytes())
 		if _, ok := upto[s]; !ok {
 			if upto[s], err = e.peerCursor(s); err != nil {
 				return n, err
 			}
+			sent[s] = math.MaxInt64
 		}
 		if r[1].Int() <= upto[s] || r[2].Int()&waitEnds == 0 || r[3].IsNull() {
 			continue
@@ -122,16 +124,16 @@ func (e *Engine) dropSuperseded() (n int, err error) {
 			continue
 		}
 		if len(p.Covers) > 0 && hasAll(have, p.Covers) {
-			upto[s] = r[1].Int()
+			upto[s], sent[s] = r[1].Int(), r[2].Int()>>waitSent // parts of a later state may be of a set that goes further
 		}
 	}
 	for s, until := range upto {
-		c, err := e.one("SELECT count(*) FROM tributary_waiting WHERE sender = ?1 AND until <= ?2", crdt.Blob(s[:]), crdt.Int(until))
+		c, err := e.one("SELECT count(*) FROM tributary_waiting WHERE sender = ?1 AND until <= ?2 AND flags >> ?4 <= ?3", crdt.Blob(s[:]), crdt.Int(until), crdt.Int(sent[s]), crdt.Int(waitSent))
 		if err != nil {
 			return n, err
 		}
 		n += int(c.Int())
-		if err := e.run("DELETE FROM tributary_waiting WHERE sender = ?1 AND until <= ?2", crdt.Blob(s[:]), crdt.Int(until)); err != nil {
+		if err := e.run("DELETE FROM tributary_waiting WHERE sender = ?1 AND until <= ?2 AND flags >> ?4 <= ?3", crdt.Blob(s[:]), crdt.Int(until), crdt.Int(sent[s]), crdt.Int(waitSent)); err != nil {
 			return n, err
 		}
 	}
