@@ -38,7 +38,7 @@ func (w *world) snapshot(e Event) {
 func (w *world) restore(s *site, r *rand.Rand) error {
 	for range w.sites {
 		if m := s.moment; m != nil && m.ear.self == s.ear.self && m.ear.version == s.ear.version && m.ear.pos < s.ear.pos {
-			if w.o.Images {
+			if w.o.Images && !w.history.forked { // else it is not known whether it has written nothing since
 				return w.image(s, m, r)
 			}
 			if err := w.putBack(s, m); err != nil {
