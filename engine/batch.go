@@ -107,16 +107,18 @@ func (e *Engine) dropSuperseded() (n int, err error) {
 	if err != nil {
 		return n, err
 	}
-	upto, sent := map[crdt.Site]int64{}, map[crdt.Site]int64{}
+	type end struct{ until, sent int64 }
+	ends := map[crdt.Site]end{} // of what is here
 	for _, r := range rows {
 		s := crdt.Site(r[0].Bytes())
-		if _, ok := upto[s]; !ok {
-			if upto[s], err = e.peerCursor(s); err != nil {
+		if _, ok := ends[s]; !ok {
+			cursor, err := e.peerCursor(s)
+			if err != nil {
 				return n, err
 			}
-			sent[s] = math.MaxInt64
+			ends[s] = end{cursor, math.MaxInt64}
 		}
-		if r[1].Int() <= upto[s] || r[2].Int()&waitEnds == 0 || r[3].IsNull() {
+		if r[1].Int() <= ends[s].until || r[2].Int()&waitEnds == 0 || r[3].IsNull() {
 			continue
 		}
 		p, err := decode(r[3].Bytes(), e.opt.Compressor)
@@ -124,16 +126,18 @@ func (e *Engine) dropSuperseded() (n int, err error) {
 			continue
 		}
 		if len(p.Covers) > 0 && hasAll(have, p.Covers) {
-			upto[s], sent[s] = r[1].Int(), r[2].Int()>>waitSent // parts of a later state may be of a set that goes further
+			ends[s] = end{r[1].Int(), r[2].Int() >> waitSent} // parts of a later state may be of a set that goes further
 		}
 	}
-	for s, until := range upto {
-		c, err := e.one("SELECT count(*) FROM tributary_waiting WHERE sender = ?1 AND until <= ?2 AND flags >> ?4 <= ?3", crdt.Blob(s[:]), crdt.Int(until), crdt.Int(sent[s]), crdt.Int(waitSent))
+	for s, end := range ends {
+		const these = " FROM tributary_waiting WHERE sender = ?1 AND until <= ?2 AND flags >> ?3 <= ?4"
+		args := []crdt.Value{crdt.Blob(s[:]), crdt.Int(end.until), crdt.Int(waitSent), crdt.Int(end.sent)}
+		c, err := e.one("SELECT count(*)"+these, args...)
 		if err != nil {
 			return n, err
 		}
 		n += int(c.Int())
-		if err := e.run("DELETE FROM tributary_waiting WHERE sender = ?1 AND until <= ?2 AND flags >> ?4 <= ?3", crdt.Blob(s[:]), crdt.Int(until), crdt.Int(sent[s]), crdt.Int(waitSent)); err != nil {
+		if err := e.run("DELETE"+these, args...); err != nil {
 			return n, err
 		}
 	}

@@ -86,9 +86,11 @@ func (e *Engine) acknowledge() error {
 	if err != nil {
 		return err
 	}
-	e.heartbeat = news.Int() != 0
-	defer func() { e.heartbeat = false }()
-	_, err = e.fold()
+	if news.Int() == 0 {
+		_, err = e.fold()
+	} else {
+		_, err = e.beat(e.fold)
+	}
 	return err
 }
 

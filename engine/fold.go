@@ -50,12 +50,17 @@ func (e *Engine) fold() (FoldResult, error) {
 	if moved, err := e.replayParked(); err != nil || !moved {
 		return r, err
 	}
-	was := e.heartbeat
-	e.heartbeat = true
-	again, err := e.foldFeed(nil)
-	e.heartbeat = was
+	again, err := e.beat(func() (FoldResult, error) { return e.foldFeed(nil) })
 	again.Rows += r.Rows
 	return again, err
+}
+
+// beat folds by fold, and makes a version even if nothing has changed.
+func (e *Engine) beat(fold func() (FoldResult, error)) (FoldResult, error) {
+	was := e.heartbeat
+	e.heartbeat = true
+	defer func() { e.heartbeat = was }()
+	return fold()
 }
 
 // foldFeed folds what was captured; added are columns that the triggers did not know, by table.

@@ -164,11 +164,16 @@ func (e *Engine) readHidden(where string, args ...crdt.Value) ([]*hidden, error)
 	return out, nil
 }
 
+// preset is a column's default value.
+func (e *Engine) preset(t *table, ord int) (crdt.Value, error) {
+	return e.one("SELECT " + t.defaultOf(ord))
+}
+
 // fillDefaults gives an incarnation that was set aside before a column was added the value that the user's table would have
 // given it: the column's default.
 func (e *Engine) fillDefaults(h *hidden) error {
 	for _, c := range ordinals(h.t.live().Minus(h.inc.Has)) {
-		v, err := e.one("SELECT " + h.t.defaultOf(c))
+		v, err := e.preset(h.t, c)
 		if err != nil {
 			return err
 		}

@@ -214,9 +214,7 @@ func (e *Engine) nameEnd() error {
 	if v, err := e.one("SELECT " + unnamed); err != nil || v.Int() == 0 {
 		return err
 	}
-	e.heartbeat = true
-	defer func() { e.heartbeat = false }()
-	_, err := e.fold()
+	_, err := e.beat(e.fold)
 	return err
 }
 
@@ -437,7 +435,7 @@ func (p *pull) finish(b *builder, last bool) (Pulled, error) {
 	pkg.Sent = p.sent
 	pkg.Needs, pkg.Scope = p.needs, scope(p.o.Tables, p.only)
 	var err error
-	if !p.starts {
+	if !p.starts && len(p.o.Tables) == 0 {
 		if pkg.Before, err = p.e.vectorBehind(p.cursor); err != nil {
 			return Pulled{}, err
 		}
@@ -447,7 +445,7 @@ func (p *pull) finish(b *builder, last bool) (Pulled, error) {
 	}
 	if len(p.o.Tables) > 0 {
 		// Nothing counts as applied, and nothing is waited for, since the rest will not come.
-		pkg.Starts, pkg.Ends, pkg.LocalOnly, pkg.Needs, pkg.Before, pkg.Covers = true, true, false, nil, nil, nil
+		pkg.Starts, pkg.Ends, pkg.LocalOnly, pkg.Needs, pkg.Covers = true, true, false, nil, nil
 	}
 	out := Pulled{Cursor: pkg.Until, Rows: len(pkg.Rows), Began: p.since, Part: p.part, Last: last, Whole: p.only == nil}
 	if p.o.Format == FormatJSON {

@@ -48,7 +48,7 @@ func (e *Engine) sameValues(t *table, a, b *crdt.Incarnation) (bool, error) {
 		x, inA := a.Value(c)
 		y, inB := b.Value(c)
 		if inA != inB {
-			preset, err := e.one("SELECT " + t.defaultOf(c))
+			preset, err := e.preset(t, c)
 			if err != nil {
 				return false, err
 			}
