@@ -55,7 +55,7 @@ func (p *Package) validateHeader() error {
 	for _, list := range []VersionVector{p.Needs, p.Before} {
 		for s, v := range list {
 			if v > MaxVersion {
-				return fmt.Errorf("needs version %d of %v", v, s)
+				return fmt.Errorf("version %d of %v", v, s)
 			}
 		}
 	}
