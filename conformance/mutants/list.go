@@ -139,7 +139,7 @@ var list = []mutant{
 	{"what no set covers is parked again and again", "engine/parked.go", "a.covers != nil && isNews(&rows[i], told)", "a.covers != nil && !isNews(&rows[i], told) && false", scenarios, "TestScenarios$/schema_parked_not_covered", ""},
 	{"tombstones of parked rows go", "engine/compact.go", "if parked.has(r[:k]) {", "if parked == nil {", scenarios, "TestScenarios$/compact_parked", ""},
 	{"what is forgotten is not noted", "engine/forgotten.go", "v.Join(upto)", "_ = upto", "./engine", "TestForgotten", ""},
-	{"parts of a later state go with a set that is here", "engine/batch.go", "upto[s], sent[s] = r[1].Int(), r[2].Int()>>waitSent", "upto[s] = r[1].Int()", simulator, "TestSim$", ""},
+	{"parts of a later state go with a set that is here", "engine/batch.go", "ends[s] = end{r[1].Int(), r[2].Int() >> waitSent}", "ends[s] = end{r[1].Int(), math.MaxInt64}", simulator, "TestSim$", ""},
 	{"what waited brings rows back that are forgotten meanwhile", "engine/forgotten.go", "a.forgotten = nil", "_ = a.forgotten", scenarios, "TestScenarios$/compact_waiting", ""},
 	{"a package of one who forgot is taken", "engine/forgotten.go", "if missing < 0 || !knows {", "if missing < 0 || !knows || true {", scenarios, "TestScenarios$/compact_by_hand", ""},
 	{"what a package did not bring is not passed on", "engine/forgotten.go", "return a.e.noteForgotten(without)", "return nil", scenarios, "TestScenarios$/compact_by_hand", ""},
