@@ -17,6 +17,7 @@ import (
 type message struct {
 	to           *site
 	body         []byte
+	pkg          *crdt.Package // what is in it, if it is not damaged
 	due          time.Time
 	damaged      bool
 	link         link
@@ -180,7 +181,7 @@ func (w *world) pull(from, to *site, o engine.PullOptions, r *rand.Rand) (out []
 		case i > 0 && whole.places[0].own && !p.LocalOnly:
 			return nil, 0, violation("liveness", "site %d goes on with all changes where it began with its own, so the first parts lack some, and nobody makes a set of them", from.index)
 		}
-		m.set, m.part = whole, len(whole.places)
+		m.pkg, m.set, m.part = p, whole, len(whole.places)
 		whole.starts = whole.starts || p.Starts
 		whole.places, whole.sent = append(whole.places, place{p.Sender, p.Since, p.Until, p.LocalOnly}), append(whole.sent, p.Sent)
 		whole.needs, whole.covers = p.Needs, append(whole.covers, p.Covers...)
@@ -331,7 +332,7 @@ func (w *world) deliver(m message) error {
 	if err := w.complete(m, mode); err != nil {
 		return err
 	}
-	if err := m.to.goesBy(m.body); err != nil {
+	if err := m.to.goesBy(m.pkg); err != nil {
 		return err
 	}
 	if w.o.Focus != Anything && len(m.body)%3 == 0 {
@@ -345,14 +346,11 @@ const maxSkew = 60 * time.Second
 
 // newest is the greatest stamp in a package.
 func (m message) newest() (t crdt.Time) {
-	p, err := engine.Inspect(m.body, nil)
-	if err != nil {
-		return 0
-	}
-	for i := range p.Rows {
-		t = max(t, p.Rows[i].Deleter.Time)
-		for j := range p.Rows[i].Lives {
-			t = max(t, p.Rows[i].Lives[j].Newest().Time)
+	for i := range m.pkg.Rows {
+		r := &m.pkg.Rows[i]
+		t = max(t, r.Deleter.Time)
+		for j := range r.Lives {
+			t = max(t, r.Lives[j].Newest().Time)
 		}
 	}
 	return t

@@ -27,8 +27,8 @@ var (
 	goOn   = flag.Bool("go-on", false, "do not stop at the first seed that fails, and shrink none")
 )
 
-// TestHistories runs the worlds that have shown something before, each of a few events: most of them are
-// what showed a planted bug.
+// TestHistories runs the worlds that have shown something before, each of a few events: most of them are what showed
+// a planted bug.
 func TestHistories(t *testing.T) {
 	all, err := sim.Histories()
 	if *replay != "" {

@@ -182,7 +182,7 @@ func (w *world) event(e Event) error {
 			return nil
 		}
 		m := w.kept[r.IntN(len(w.kept))]
-		return w.deliver(message{to: a, body: m.body, upon: m.upon})
+		return w.deliver(message{to: a, body: m.body, pkg: m.pkg, upon: m.upon})
 	case Burst:
 		return w.burst(a, b, r)
 	case Fold:
